@@ -1,0 +1,32 @@
+package recovery
+
+import "time"
+
+// LeaseRecord is one attempt to hold a lease, as one store has it. Records are
+// created by conditional put under their token, so a store has at most one per
+// token. Times are the store's own clock.
+type LeaseRecord struct {
+	Token    uint64    `json:"token"` // fencing token, from 1
+	Holder   string    `json:"holder"`
+	Acquired time.Time `json:"acquired"`
+	Expires  time.Time `json:"expires"` // of the newest renewal
+	Released time.Time `json:"released,omitzero"`
+}
+
+// LeaseView is what one store says, read once.
+type LeaseView struct {
+	Store    string        `json:"store"`
+	Readable bool          `json:"readable"` // false: the store did not answer; Records means nothing
+	Now      time.Time     `json:"now"`      // the store's clock when it answered
+	Records  []LeaseRecord `json:"records"`
+}
+
+// LeaseState is what the views of all stores together say.
+type LeaseState struct {
+	Holder    string    `json:"holder,omitempty"` // "" when nobody holds it
+	Token     uint64    `json:"token"`            // of Holder; 0 when nobody
+	NextToken uint64    `json:"next_token"`       // what a new holder must put
+	Free      bool      `json:"free"`             // a new holder may try NextToken
+	Expires   time.Time `json:"expires,omitzero"` // earliest over the quorum
+	Why       string    `json:"why"`
+}
