@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/terragonlabs/holdfast/internal/pg"
+)
+
+// holders are the processes whose working directory is a given directory.
+type holders struct {
+	pids   []int // ascending
+	hidden int   // processes of the directory's owner that cannot be looked at
+}
+
+func (h holders) has(pid int) bool { return slices.Contains(h.pids, pid) }
+
+// holdersOf asks the kernel, by device and inode: the directory may have been
+// renamed since the server started. A postmaster and its children all work in
+// their data directory (src/backend/utils/init/miscinit.c, ChangeToDataDir).
+// Kernel threads and foreign users' processes cannot be PostgreSQL's here and
+// are passed over.
+func holdersOf(dir string) (holders, error) {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return holders{}, pg.ClassifyFile(err, "look for processes in %s", dir)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return holders{hidden: 1}, nil // no /proc: nothing can be proved here
+	}
+	var found holders
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		found.look(pid, want)
+	}
+	slices.Sort(found.pids)
+	return found, nil
+}
+
+func (h *holders) look(pid int, want os.FileInfo) {
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	cwd, err := os.Stat(filepath.Join(proc, "cwd"))
+	switch {
+	case err == nil && os.SameFile(cwd, want):
+		h.pids = append(h.pids, pid)
+	case os.IsPermission(err) && sameOwner(proc, want):
+		h.hidden++
+	}
+}
+
+func sameOwner(proc string, want os.FileInfo) bool {
+	info, err := os.Stat(proc)
+	if err != nil {
+		return false // it ended meanwhile
+	}
+	process, ok := info.Sys().(*syscall.Stat_t)
+	directory, also := want.Sys().(*syscall.Stat_t)
+	return ok && also && process.Uid == directory.Uid
+}

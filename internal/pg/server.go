@@ -1,0 +1,122 @@
+package pg
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+)
+
+// ApplicationName is what holdfast's sessions call themselves, so that a fence
+// can tell them from an application's.
+const ApplicationName = "holdfast"
+
+// DefaultConnectTimeout bounds one connection attempt.
+const DefaultConnectTimeout = 5 * time.Second
+
+// Server says how to reach one PostgreSQL server as one role.
+type Server struct {
+	Host     string        `json:"host"` // a socket directory (begins with /) or an address
+	Port     int           `json:"port"`
+	Database string        `json:"database,omitempty"` // default "postgres"
+	User     string        `json:"user"`
+	Password Secret        `json:"-"`
+	SSLMode  string        `json:"ssl_mode,omitempty"` // libpq's sslmode; default "prefer"
+	Timeout  time.Duration `json:"timeout,omitempty"`  // of one connection attempt; default 5 s
+}
+
+// In returns s with another database.
+func (s Server) In(database string) Server {
+	s.Database = database
+	return s
+}
+
+// As returns s with another role and its password.
+func (s Server) As(user string, password Secret) Server {
+	s.User, s.Password = user, password
+	return s
+}
+
+// Connect opens one session. Errors: Unavailable when nothing answers or the
+// server is starting, Forbidden when it refuses the login, NotFound for an
+// unknown database, InvalidInput for a malformed Server.
+func (s Server) Connect(ctx context.Context) (*pgx.Conn, error) {
+	config, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, Classify(err, "connect to %s", s)
+	}
+	return conn, nil
+}
+
+// Do opens a session, runs work in it and closes it.
+func (s Server) Do(ctx context.Context, work func(*pgx.Conn) error) error {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return work(conn)
+}
+
+// String names the server without its password.
+func (s Server) String() string {
+	return s.User + "@" + s.Host + ":" + strconv.Itoa(s.Port) + "/" + s.database()
+}
+
+func (s Server) database() string {
+	if s.Database == "" {
+		return "postgres"
+	}
+	return s.Database
+}
+
+func (s Server) config() (*pgx.ConnConfig, error) {
+	if s.Host == "" || s.User == "" || s.Port < 1 || s.Port > 65535 {
+		return nil, failure.Invalid("server", "%s needs a host, a user and a port of 1 to 65535", s)
+	}
+	config, err := pgx.ParseConfig(s.dsn())
+	if err != nil {
+		// The parser's message may quote the connection string, password included.
+		return nil, failure.Invalid("server", "%s is not a usable connection", s)
+	}
+	config.Password = s.Password.Reveal()
+	config.ConnectTimeout = s.Timeout
+	if s.Timeout <= 0 {
+		config.ConnectTimeout = DefaultConnectTimeout
+	}
+	return config, nil
+}
+
+// dsn spells out every setting, so that PG* variables of the environment cannot
+// send a destructive statement to another server.
+func (s Server) dsn() string {
+	mode := s.SSLMode
+	if mode == "" {
+		mode = "prefer"
+	}
+	return strings.Join([]string{
+		"host=" + quoteConninfo(s.Host),
+		"port=" + strconv.Itoa(s.Port),
+		"dbname=" + quoteConninfo(s.database()),
+		"user=" + quoteConninfo(s.User),
+		"sslmode=" + quoteConninfo(mode),
+		"application_name=" + ApplicationName,
+		"options=''", "target_session_attrs=any",
+	}, " ")
+}
+
+// Conninfo returns libpq's connection string without a password, for
+// primary_conninfo and PostgreSQL's own programs.
+func (s Server) Conninfo() string { return s.dsn() }
+
+func quoteConninfo(value string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+}
