@@ -1,0 +1,32 @@
+package storetest
+
+import "testing"
+
+// Run makes every check a parallel subtest on the target that open returns. A
+// promise that cannot be shown is logged and must be in absent, by the check's
+// name; one that is in absent and is shown after all fails too, so that the list
+// of what a test server cannot show stays true.
+func Run(t *testing.T, open func(t *testing.T) Target, absent ...string) {
+	t.Helper()
+	expected := map[string]bool{}
+	for _, name := range absent {
+		expected[name] = true
+	}
+	target := open(t)
+	for _, check := range Checks() {
+		t.Run(check.Name, func(t *testing.T) {
+			t.Parallel()
+			result := check.Do(t.Context(), target)
+			switch {
+			case result.Verdict == Broken:
+				t.Errorf("%s: %s", result.Promise, result.Detail)
+			case result.Verdict == NotShownVerdict && !expected[check.Name]:
+				t.Errorf("not shown, and not expected to be: %s", result.Detail)
+			case result.Verdict == Shown && expected[check.Name]:
+				t.Error("shown, but declared as impossible here: take it off the list")
+			case result.Verdict == NotShownVerdict:
+				t.Logf("not shown here: %s", result.Detail)
+			}
+		})
+	}
+}
