@@ -31,8 +31,9 @@ const (
 
 // Reach is where recovery is expected to end.
 type Reach struct {
-	LSN   wal.LSN   `json:"lsn,omitzero"`  // recovery ends at or before this position
-	Time  time.Time `json:"time,omitzero"` // newest commit known to be included; zero: unknown
+	LSN   wal.LSN   `json:"lsn,omitzero"`   // recovery ends at or before this position
+	Time  time.Time `json:"time,omitzero"`  // newest commit known to be included; zero: unknown
+	Proof wal.LSN   `json:"proof,omitzero"` // where that commit ends; recovery must get at least this far
 	Basis Basis     `json:"basis"`
 }
 

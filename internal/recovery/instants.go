@@ -37,6 +37,6 @@ type Instants struct {
 // Wait is a stretch in which the run waited for a person.
 type Wait struct {
 	Reason string    `json:"reason"` // the gate or the question
-	From   time.Time `json:"from"`
-	To     time.Time `json:"to"`
+	From   time.Time `json:"from"`   // on the reference clock
+	To     time.Time `json:"to"`     // zero: still waiting
 }

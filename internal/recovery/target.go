@@ -76,6 +76,9 @@ func (t Target) Validate() error {
 	if (t.Kind == TargetLSN) == (t.LSN == 0) {
 		return failure.Invalid("target.lsn", "must be set for an LSN target and for no other")
 	}
+	if t.LSN > wal.MaxLSN {
+		return failure.Invalid("target.lsn", "%s is beyond any log", t.LSN)
+	}
 	if (t.Kind == TargetName) == (t.Name == "") {
 		return failure.Invalid("target.name", "must be set for a named target and for no other")
 	}

@@ -1,0 +1,144 @@
+package recovery
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+)
+
+// onsetSlack is how far two clocks' reports of one event may lie apart before
+// they count as two events.
+const onsetSlack = time.Second
+
+// Propose turns evidence of damage into the target just before it began, with
+// every other candidate and its loss. A person decides; this only proposes.
+//
+//   - A damaging record in the log gives an exact position: recovery stops just
+//     before its commit.
+//   - An invariant seen broken gives a bracket; the target is the last moment it
+//     was seen good. If it was broken before the record in the log, the record is
+//     not the beginning, and the earlier bracket is proposed.
+//   - A person's word is a time, or a position.
+//   - Bad checksums alone mean bytes changed below the database. The log does not
+//     carry that damage, so everything after a sound set can be replayed.
+//
+// Without evidence the error is NotFound.
+func Propose(evidence []Onset, beats []Heartbeat) (Proposal, error) {
+	var candidates []Candidate
+	for _, onset := range evidence {
+		onset = located(onset, beats)
+		if candidate, ok := candidateFor(onset); ok {
+			candidate.ExpectedLoss = lossAt(candidate.Target, beats)
+			candidates = append(candidates, candidate)
+		}
+	}
+	if len(candidates) == 0 {
+		return Proposal{}, failure.New(failure.NotFound, "no evidence says when the damage began").
+			WithHint("name the target yourself: --target-time, --target-lsn, --target-name or --latest")
+	}
+	slices.SortStableFunc(candidates, func(a, b Candidate) int {
+		return cmp.Or(compareKnown(a.Onset.At, b.Onset.At), cmp.Compare(a.Onset.LSN, b.Onset.LSN), cmp.Compare(a.Confidence.rank(), b.Confidence.rank()))
+	})
+	chosen := choose(candidates)
+	proposal := Proposal{Candidate: candidates[chosen]}
+	proposal.Alternatives = slices.Delete(candidates, chosen, chosen+1)
+	return proposal, nil
+}
+
+// located fills in the time of a position from the heartbeats around it.
+func located(onset Onset, beats []Heartbeat) Onset {
+	if onset.LSN == 0 || !onset.At.IsZero() {
+		return onset
+	}
+	for _, beat := range beats {
+		sameWay := onset.Timeline == 0 || onset.Timeline == beat.Timeline
+		if sameWay && beat.LSN >= onset.LSN && (onset.At.IsZero() || beat.At.Before(onset.At)) {
+			onset.At = beat.At
+		}
+	}
+	return onset
+}
+
+func candidateFor(onset Onset) (Candidate, bool) {
+	c := Candidate{Onset: onset}
+	switch {
+	case onset.Source == OnsetChecksum:
+		c.Target = Target{Kind: TargetLatest, Timeline: onset.Timeline}
+		c.Confidence = ConfidenceMedium
+		c.Why = "bytes changed below the database; the log does not carry that damage, so replay over a sound set loses nothing the archive has"
+	case onset.LSN != 0:
+		c.Target = Target{Kind: TargetLSN, LSN: onset.LSN, Timeline: onset.Timeline}
+		c.Confidence = ConfidenceMedium
+		if onset.Source == OnsetWAL {
+			c.Confidence = ConfidenceHigh
+		}
+		c.Why = fmt.Sprintf("the damaging transaction commits at %s; recovery stops just before it", onset.LSN)
+	case !onset.LastGood.IsZero():
+		c.Target = Target{Kind: TargetTime, Time: onset.LastGood.UTC(), Inclusive: true, Timeline: onset.Timeline}
+		c.Confidence = ConfidenceMedium
+		c.Why = fmt.Sprintf("last seen good at %s, seen broken at %s", timeText(onset.LastGood), timeText(onset.At))
+	case !onset.At.IsZero():
+		c.Target = Target{Kind: TargetTime, Time: onset.At.UTC(), Timeline: onset.Timeline}
+		c.Confidence = ConfidenceLow
+		c.Why = "seen broken at " + timeText(onset.At) + "; it may have begun earlier"
+	default:
+		return c, false
+	}
+	return c, true
+}
+
+// choose returns the index of the candidate to propose: candidates are sorted,
+// earliest evidence first.
+func choose(candidates []Candidate) int {
+	logical := slices.IndexFunc(candidates, func(c Candidate) bool { return c.Onset.Source != OnsetChecksum })
+	if logical < 0 {
+		return 0
+	}
+	earliest := candidates[logical].Onset.At
+	for i, c := range candidates {
+		exact := c.Onset.Source == OnsetWAL && c.Target.Kind == TargetLSN
+		if exact && (earliest.IsZero() || c.Onset.At.IsZero() || !c.Onset.At.After(earliest.Add(onsetSlack))) {
+			return i
+		}
+	}
+	return logical
+}
+
+// lossAt is the newest heartbeat minus the target; unknown for "latest", which
+// depends on what the archive holds.
+func lossAt(target Target, beats []Heartbeat) Amount {
+	var newest, kept time.Time
+	for _, beat := range beats {
+		newest = latest(newest, beat.At)
+		if target.Kind == TargetLSN && beat.LSN <= target.LSN && (target.Timeline == 0 || beat.Timeline == target.Timeline) {
+			kept = latest(kept, beat.At)
+		}
+	}
+	if target.Kind == TargetTime {
+		kept = target.Time
+	}
+	if newest.IsZero() || kept.IsZero() {
+		return Amount{}
+	}
+	return Amount{Duration: max(0, newest.Sub(kept)), Known: true}
+}
+
+// compareKnown orders times, unknown ones last.
+func compareKnown(a, b time.Time) int {
+	switch {
+	case a.IsZero() && b.IsZero():
+		return 0
+	case a.IsZero():
+		return 1
+	case b.IsZero():
+		return -1
+	}
+	return a.Compare(b)
+}
+
+func (c Confidence) rank() int {
+	return slices.Index([]Confidence{ConfidenceHigh, ConfidenceMedium, ConfidenceLow}, c)
+}
