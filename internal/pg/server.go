@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/terragonlabs/holdfast/internal/config"
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
@@ -24,9 +25,25 @@ type Server struct {
 	Port     int           `json:"port"`
 	Database string        `json:"database,omitempty"` // default "postgres"
 	User     string        `json:"user"`
-	Password Secret        `json:"-"`
+	Password config.Secret `json:"-"`
 	SSLMode  string        `json:"ssl_mode,omitempty"` // libpq's sslmode; default "prefer"
 	Timeout  time.Duration `json:"timeout,omitempty"`  // of one connection attempt; default 5 s
+
+	// base is the connection string this Server was parsed from: it may carry
+	// settings that have no field here, such as sslrootcert.
+	base config.Secret
+}
+
+// ParseServer reads a libpq connection string ("host=… port=… user=…"), with or
+// without a password in it.
+func ParseServer(conninfo config.Secret) (Server, error) {
+	parsed, err := pgx.ParseConfig(conninfo.Reveal())
+	if err != nil {
+		// The parser's message may quote the string, password included.
+		return Server{}, failure.Invalid("conninfo", "is not a libpq connection string")
+	}
+	return Server{Host: parsed.Host, Port: int(parsed.Port), Database: parsed.Database, User: parsed.User,
+		Password: config.NewSecret(parsed.Password), base: conninfo}, nil
 }
 
 // In returns s with another database.
@@ -36,7 +53,7 @@ func (s Server) In(database string) Server {
 }
 
 // As returns s with another role and its password.
-func (s Server) As(user string, password Secret) Server {
+func (s Server) As(user string, password config.Secret) Server {
 	s.User, s.Password = user, password
 	return s
 }
@@ -82,40 +99,36 @@ func (s Server) config() (*pgx.ConnConfig, error) {
 	if s.Host == "" || s.User == "" || s.Port < 1 || s.Port > 65535 {
 		return nil, failure.Invalid("server", "%s needs a host, a user and a port of 1 to 65535", s)
 	}
-	config, err := pgx.ParseConfig(s.dsn())
+	parsed, err := pgx.ParseConfig(s.base.Reveal() + " " + s.Conninfo())
 	if err != nil {
 		// The parser's message may quote the connection string, password included.
 		return nil, failure.Invalid("server", "%s is not a usable connection", s)
 	}
-	config.Password = s.Password.Reveal()
-	config.ConnectTimeout = s.Timeout
+	parsed.Password = s.Password.Reveal()
+	parsed.ConnectTimeout = s.Timeout
 	if s.Timeout <= 0 {
-		config.ConnectTimeout = DefaultConnectTimeout
+		parsed.ConnectTimeout = DefaultConnectTimeout
 	}
-	return config, nil
+	return parsed, nil
 }
 
-// dsn spells out every setting, so that PG* variables of the environment cannot
-// send a destructive statement to another server.
-func (s Server) dsn() string {
-	mode := s.SSLMode
-	if mode == "" {
-		mode = "prefer"
-	}
-	return strings.Join([]string{
+// Conninfo returns libpq's connection string without a password, for pgx,
+// primary_conninfo and PostgreSQL's own programs. It spells out where to connect,
+// so that PG* variables of the environment cannot send a destructive statement
+// to another server.
+func (s Server) Conninfo() string {
+	words := []string{
 		"host=" + quoteConninfo(s.Host),
 		"port=" + strconv.Itoa(s.Port),
 		"dbname=" + quoteConninfo(s.database()),
 		"user=" + quoteConninfo(s.User),
-		"sslmode=" + quoteConninfo(mode),
 		"application_name=" + ApplicationName,
-		"options=''", "target_session_attrs=any",
-	}, " ")
+	}
+	if s.SSLMode != "" {
+		words = append(words, "sslmode="+quoteConninfo(s.SSLMode))
+	}
+	return strings.Join(words, " ")
 }
-
-// Conninfo returns libpq's connection string without a password, for
-// primary_conninfo and PostgreSQL's own programs.
-func (s Server) Conninfo() string { return s.dsn() }
 
 func quoteConninfo(value string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"

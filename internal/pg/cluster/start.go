@@ -37,11 +37,25 @@ func (c *Cluster) Start(ctx context.Context, opts StartOptions) error {
 	if err := c.ensureLog(); err != nil {
 		return err
 	}
-	out, err := c.Programs.Run(ctx, "pg_ctl", "start", "-W", "-s", "-D", c.DataDir, "-l", c.LogFile, "-o", c.arguments(opts))
-	if err != nil {
+	out, err := c.Programs.Run(ctx, "pg_ctl", "start", "-w", "-t", startSeconds, "-s", "-D", c.DataDir, "-l", c.LogFile, "-o", c.arguments(opts))
+	if err != nil || out.ExitCode == 0 {
 		return err
 	}
-	return out.Must(failure.Unavailable, "start the server of "+c.DataDir)
+	return c.explainStart(ctx, out)
+}
+
+// startSeconds is how long pg_ctl watches: long enough for it to see the
+// process appear or die, short enough for a caller to follow a long recovery.
+const startSeconds = "3"
+
+// explainStart tells a server that is still recovering from one that is gone.
+func (c *Cluster) explainStart(ctx context.Context, out pg.Output) error {
+	process, err := c.Process(ctx)
+	if err != nil || process.Life == Running {
+		return err
+	}
+	return failure.New(failure.Unavailable, "start the server of %s: %.300s: %s", c.DataDir, out.Stderr, c.LogTail(2000)).
+		WithHint("read %s", c.LogFile)
 }
 
 // arguments is the command line pg_ctl hands to a shell: every word is quoted.

@@ -21,7 +21,10 @@ func BinDir(t testing.TB) string {
 		return tools
 	}
 	if found, err := exec.LookPath("postgres"); err == nil {
-		return filepath.Dir(found)
+		// A link to the server alone has none of the other programs beside it.
+		if real, err := filepath.EvalSymlinks(found); err == nil {
+			return filepath.Dir(real)
+		}
 	}
 	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(dirs) == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/terragonlabs/holdfast/internal/config"
 	"github.com/terragonlabs/holdfast/internal/pg"
 )
 
@@ -153,7 +154,7 @@ func (s *Server) Super() pg.Server {
 
 // TCP says how to reach the server over loopback as a role with a password.
 func (s *Server) TCP(user, password string) pg.Server {
-	return pg.Server{Host: "127.0.0.1", Port: s.Port, User: user, Password: pg.NewSecret(password), SSLMode: "disable"}
+	return pg.Server{Host: "127.0.0.1", Port: s.Port, User: user, Password: config.NewSecret(password), SSLMode: "disable"}
 }
 
 // Connect opens a superuser session in database postgres, closed with the test.
