@@ -1,0 +1,189 @@
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // RFC 4880, 5.14 fixes SHA-1 for the modification detection code
+	"crypto/subtle"
+	"errors"
+	"hash"
+	"io"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+)
+
+const (
+	blockBytes   = aes.BlockSize
+	prefixBytes  = blockBytes + 2 // random block, last two bytes repeated
+	mdcTag       = 0xD3           // new-format packet 19
+	mdcBytes     = 2 + sha1.Size
+	cfbBufBytes  = 32 << 10
+	seipdVersion = 1
+)
+
+// cfbWriter encrypts to RFC 4880's SEIPD version 1 body: full-block CFB with a
+// zero IV over prefix, content and modification detection code.
+type cfbWriter struct {
+	out      io.WriteCloser // takes the packet body
+	block    cipher.Block
+	feedback [blockBytes]byte // previous ciphertext block
+	buf      []byte           // plaintext not yet encrypted
+	mdc      hash.Hash
+}
+
+func newCFBWriter(out io.WriteCloser, key []byte) (*cfbWriter, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "make cipher")
+	}
+	if _, err := out.Write([]byte{seipdVersion}); err != nil {
+		return nil, err
+	}
+	w := &cfbWriter{out: out, block: block, buf: make([]byte, 0, cfbBufBytes), mdc: sha1.New()} //nolint:gosec // see import
+	var prefix [prefixBytes]byte
+	if _, err := rand.Read(prefix[:blockBytes]); err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "make random prefix")
+	}
+	copy(prefix[blockBytes:], prefix[blockBytes-2:blockBytes])
+	_, err = w.Write(prefix[:])
+	return w, err
+}
+
+func (w *cfbWriter) Write(p []byte) (int, error) {
+	w.mdc.Write(p)
+	return len(p), w.encrypt(p)
+}
+
+func (w *cfbWriter) encrypt(p []byte) error {
+	for len(p) > 0 {
+		n := copy(w.buf[len(w.buf):cap(w.buf)], p)
+		w.buf, p = w.buf[:len(w.buf)+n], p[n:]
+		if len(w.buf) == cap(w.buf) {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flush encrypts the buffer in place. Only the last flush has a partial block.
+func (w *cfbWriter) flush() error {
+	for rest := w.buf; len(rest) > 0; {
+		n := min(blockBytes, len(rest))
+		w.block.Encrypt(w.feedback[:], w.feedback[:])
+		subtle.XORBytes(w.feedback[:n], w.feedback[:n], rest[:n])
+		copy(rest, w.feedback[:n])
+		rest = rest[n:]
+	}
+	_, err := w.out.Write(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}
+
+func (w *cfbWriter) Close() error {
+	w.mdc.Write([]byte{mdcTag, sha1.Size})
+	trailer := w.mdc.Sum([]byte{mdcTag, sha1.Size})
+	if err := w.encrypt(trailer); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.out.Close()
+}
+
+// cfbReader decrypts what cfbWriter wrote and answers io.EOF only when the
+// modification detection code is right.
+type cfbReader struct {
+	in       io.Reader
+	block    cipher.Block
+	feedback [blockBytes]byte
+	cipher   [cfbBufBytes]byte
+	stream   [cfbBufBytes]byte
+	plain    []byte // decrypted, not yet handed out; its last mdcBytes are held back until the end
+	store    []byte // backing array of plain
+	mdc      hash.Hash
+	skip     int // bytes of the random prefix still to drop
+	done     bool
+}
+
+func newCFBReader(in io.Reader, key []byte) (*cfbReader, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "make cipher")
+	}
+	return &cfbReader{in: in, block: block, mdc: sha1.New(), skip: prefixBytes, //nolint:gosec // see import
+		store: make([]byte, 0, cfbBufBytes+mdcBytes)}, nil
+}
+
+func (r *cfbReader) Read(p []byte) (int, error) {
+	for {
+		if ready := len(r.plain) - mdcBytes; ready > 0 && !r.done {
+			n := copy(p, r.plain[:ready])
+			r.mdc.Write(r.plain[:n])
+			r.plain = r.plain[n:]
+			if drop := min(r.skip, n); drop > 0 {
+				r.skip -= drop
+				n = copy(p, p[drop:n])
+			}
+			if n > 0 || len(p) == 0 {
+				return n, nil
+			}
+			continue
+		}
+		if r.done {
+			return 0, io.EOF
+		}
+		if err := r.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// fill decrypts the next buffer, or checks the code at the end.
+func (r *cfbReader) fill() error {
+	n, err := io.ReadFull(r.in, r.cipher[:])
+	if n == 0 && errors.Is(err, io.EOF) {
+		return r.finish()
+	}
+	if err != nil && (n == 0 || !errors.Is(err, io.ErrUnexpectedEOF)) {
+		return err
+	}
+	r.decrypt(n)
+	r.plain = append(r.store[:0], r.plain...)
+	r.plain = append(r.plain, r.stream[:n]...)
+	return nil
+}
+
+// decrypt turns the first n bytes of cipher into plaintext in stream. The blocks
+// do not depend on one another, so the processor overlaps them.
+func (r *cfbReader) decrypt(n int) {
+	whole := n &^ (blockBytes - 1)
+	r.block.Encrypt(r.stream[:blockBytes], r.feedback[:])
+	last := whole
+	if whole == n {
+		last = whole - blockBytes
+	}
+	for i := 0; i < last; i += blockBytes {
+		r.block.Encrypt(r.stream[i+blockBytes:i+2*blockBytes], r.cipher[i:i+blockBytes])
+	}
+	if whole == n {
+		copy(r.feedback[:], r.cipher[last:n])
+	}
+	subtle.XORBytes(r.stream[:n], r.stream[:n], r.cipher[:n])
+}
+
+func (r *cfbReader) finish() error {
+	if len(r.plain) != mdcBytes {
+		return failure.New(failure.Corrupt, "encrypted content is cut short")
+	}
+	r.done = true
+	r.mdc.Write(r.plain[:2])
+	want := append([]byte{mdcTag, sha1.Size}, r.mdc.Sum(nil)...)
+	if subtle.ConstantTimeCompare(want, r.plain) != 1 {
+		return failure.New(failure.Corrupt, "modification detection code does not match: wrong key or changed bytes")
+	}
+	return io.EOF
+}

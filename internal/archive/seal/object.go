@@ -1,0 +1,92 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+)
+
+// maxWindowBytes bounds what a hostile zstd stream may make a reader allocate.
+const maxWindowBytes = 8 << 20
+
+// Seal compresses plaintext (zstd) and encrypts it under a session key of its
+// own: for single small objects such as WAL segments. Twice gives two different
+// ciphertexts of the same plaintext.
+func Seal(plaintext []byte, recipients keyring.Recipients, mode keyring.Mode) ([]byte, error) {
+	key, header, err := recipients.NewSession(mode)
+	if err != nil {
+		return nil, err
+	}
+	return sealUnder(plaintext, key, header)
+}
+
+func sealUnder(plaintext []byte, key keyring.SessionKey, header []byte) ([]byte, error) {
+	var out bytes.Buffer
+	out.Grow(len(header) + len(plaintext)/2 + 4096)
+	w, err := NewWriter(&out, header, key)
+	if err != nil {
+		return nil, err
+	}
+	encoder, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "make compressor")
+	}
+	if _, err := encoder.Write(plaintext); err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "compress")
+	}
+	if err := encoder.Close(); err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "compress")
+	}
+	if err := w.Close(); err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "encrypt")
+	}
+	return out.Bytes(), nil
+}
+
+// Open decrypts and decompresses what Seal made. id names the object to the key
+// source. More than maxPlainBytes of plaintext, or any changed byte, is
+// failure.Corrupt and nothing is returned.
+func Open(ctx context.Context, ciphertext []byte, id string, keys keyring.KeySource, maxPlainBytes int64) ([]byte, error) {
+	header, err := Header(ciphertext)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.SessionKey(ctx, id, header)
+	if err != nil {
+		return nil, err
+	}
+	source := bytes.NewReader(ciphertext)
+	r, err := NewReader(source, key)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := inflate(r, maxPlainBytes)
+	if err == nil && source.Len() != 0 {
+		err = failure.New(failure.Corrupt, "bytes follow the message")
+	}
+	if err != nil {
+		return nil, corrupt(err, "open "+id)
+	}
+	return plain, nil
+}
+
+func inflate(r io.Reader, maxPlainBytes int64) ([]byte, error) {
+	decoder, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindowBytes))
+	if err != nil {
+		return nil, failure.Wrap(failure.Internal, err, "make decompressor")
+	}
+	defer decoder.Close()
+	plain, err := io.ReadAll(io.LimitReader(decoder, maxPlainBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(plain)) > maxPlainBytes {
+		return nil, failure.New(failure.Corrupt, "holds more than %d bytes", maxPlainBytes)
+	}
+	return plain, nil
+}

@@ -1,0 +1,97 @@
+package seal
+
+import (
+	"io"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+)
+
+// literalHead begins a literal packet: binary, no file name, no date.
+const literalHead = "b\x00\x00\x00\x00\x00"
+
+// Writer encrypts one message. It is not safe for concurrent use.
+type Writer struct {
+	outer   io.WriteCloser // encrypts; closing ends the message
+	literal *frameWriter
+	sign    *keyring.OnePass
+}
+
+// NewWriter writes header, then begins a message under key to w. The caller
+// writes the content and closes; w stays open.
+func NewWriter(w io.Writer, header []byte, key keyring.SessionKey) (*Writer, error) {
+	return newWriter(w, header, key, nil)
+}
+
+// NewSignedWriter is NewWriter with a signature inside the message, so that
+// gpg -d verifies who wrote it.
+func NewSignedWriter(w io.Writer, header []byte, key keyring.SessionKey, signer keyring.Signer) (*Writer, error) {
+	sign, err := signer.OnePass()
+	if err != nil {
+		return nil, err
+	}
+	return newWriter(w, header, key, sign)
+}
+
+func newWriter(w io.Writer, header []byte, key keyring.SessionKey, sign *keyring.OnePass) (*Writer, error) {
+	if _, err := w.Write(header); err != nil {
+		return nil, err
+	}
+	outer, err := newOuter(w, key)
+	if err != nil {
+		return nil, err
+	}
+	if sign != nil {
+		head, err := sign.Header()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := outer.Write(head); err != nil {
+			return nil, err
+		}
+	}
+	literal := newFrameWriter(outer, literalTag)
+	if _, err := literal.Write([]byte(literalHead)); err != nil {
+		return nil, err
+	}
+	return &Writer{outer: outer, literal: literal, sign: sign}, nil
+}
+
+func newOuter(w io.Writer, key keyring.SessionKey) (io.WriteCloser, error) {
+	if key.Mode() == keyring.CFB {
+		return newCFBWriter(newFrameWriter(w, seipdTag), key.Bytes())
+	}
+	suite := packet.CipherSuite{Cipher: packet.CipherAES256, Mode: packet.AEADModeGCM}
+	config := &packet.Config{AEADConfig: &packet.AEADConfig{DefaultMode: packet.AEADModeGCM}}
+	out, err := packet.SerializeSymmetricallyEncrypted(w, packet.CipherAES256, true, suite, key.Bytes(), config)
+	return out, failure.Wrap(failure.Internal, err, "begin encrypted message")
+}
+
+// Write adds content.
+func (w *Writer) Write(p []byte) (int, error) {
+	if w.sign != nil {
+		if _, err := w.sign.Write(p); err != nil {
+			return 0, err
+		}
+	}
+	return w.literal.Write(p)
+}
+
+// Close ends the message.
+func (w *Writer) Close() error {
+	if err := w.literal.Close(); err != nil {
+		return err
+	}
+	if w.sign != nil {
+		signature, err := w.sign.Signature()
+		if err != nil {
+			return err
+		}
+		if _, err := w.outer.Write(signature); err != nil {
+			return err
+		}
+	}
+	return w.outer.Close()
+}
