@@ -57,4 +57,3 @@ type Effective struct {
 	RPO     RPO      `json:"rpo"`
 	RPOFrom string   `json:"rpo_from"`
 }
-

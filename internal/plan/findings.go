@@ -31,9 +31,10 @@ func (p Position) String() string {
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Position Position `json:"position"`
-	Path     string   `json:"path"`          // as in services[0].rto
-	Message  string   `json:"message"`       // what is wrong, and why it matters
-	Fix      string   `json:"fix,omitempty"` // what would be right
+	Path     string   `json:"path"`              // as in services[0].rto
+	Message  string   `json:"message"`           // what is wrong, and why it matters
+	Fix      string   `json:"fix,omitempty"`     // what would be right
+	Excerpt  string   `json:"excerpt,omitempty"` // the line it stands on, without secrets
 }
 
 // Findings in the order of the file.

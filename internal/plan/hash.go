@@ -17,8 +17,10 @@ func HashOf(raw []byte) Hash {
 
 // source is where a plan was read from.
 type source struct {
-	name string
-	hash Hash
+	name      string
+	hash      Hash
+	lines     []string
+	positions map[string]Position
 }
 
 // Hash returns the hash of the bytes p was read from, "" for a plan built or
