@@ -10,11 +10,12 @@ import (
 
 // Config names one cluster on this host.
 type Config struct {
-	DataDir   string `json:"data_dir"`             // absolute
-	BinDir    string `json:"bin_dir,omitempty"`    // default: found from the data directory's version
-	SocketDir string `json:"socket_dir,omitempty"` // where Start puts the Unix socket; default: the server's own setting
-	Port      int    `json:"port,omitempty"`       // default: the server's own setting
-	LogFile   string `json:"log_file,omitempty"`   // default: holdfast-server.log beside the data directory
+	DataDir    string `json:"data_dir"`              // absolute
+	BinDir     string `json:"bin_dir,omitempty"`     // default: found from the data directory's version
+	ConfigFile string `json:"config_file,omitempty"` // where postgresql.conf lies elsewhere, as on Debian
+	SocketDir  string `json:"socket_dir,omitempty"`  // where Start puts the Unix socket; default: the server's own setting
+	Port       int    `json:"port,omitempty"`        // default: the server's own setting
+	LogFile    string `json:"log_file,omitempty"`    // default: the data directory's name with .server.log
 }
 
 // Cluster is an existing data directory and the programs of its version.

@@ -67,6 +67,9 @@ func (c *Cluster) arguments(opts StartOptions) string {
 	if c.Port != 0 {
 		settings["port"] = strconv.Itoa(c.Port)
 	}
+	if c.ConfigFile != "" {
+		settings["config_file"] = c.ConfigFile
+	}
 	if c.SocketDir != "" {
 		settings["unix_socket_directories"] = c.SocketDir
 	}

@@ -1,0 +1,17 @@
+// Package fence stops an application's writes at the database, provably, and
+// lets them in again exactly as before.
+//
+// # How
+//
+// Each application role gets CONNECTION LIMIT 0 (NOLOGIN where it is a
+// superuser, whom limits do not bind) and, in each application database,
+// default_transaction_read_only = on. Its sessions are ended. Then it is proved:
+// the catalog says so, no session of such a role is left, and a login as the
+// application is refused. Superusers and holdfast's own role stay in.
+//
+// # Twice, and half-way
+//
+// What was there before is written to a record file beside the data directory
+// before anything changes. A second fence finds the record and never takes the
+// fenced values for the prior ones; Lift works from it whatever was reached.
+package fence

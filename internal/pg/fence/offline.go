@@ -1,0 +1,128 @@
+package fence
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/cluster"
+)
+
+// hbaFile is the fence's pg_hba.conf in the data directory.
+const hbaFile = "holdfast_fence_hba.conf"
+
+const maxConfigBytes = 16 << 20
+
+// Offline says where a fence of a stopped server lies.
+type Offline struct {
+	HBAFile  string `json:"hba_file"`  // made by the fence
+	AutoConf string `json:"auto_conf"` // has the line that points to it
+	Line     string `json:"line"`
+}
+
+// Stopped keeps the application out of a server that is down: when it starts,
+// pg_hba.conf rejects the roles first and otherwise says what it said before.
+// The server must be proved dead. Running it twice ends in the same files and
+// the same record. The position of the last write is not known (LSN 0).
+func Stopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected, opts Options) (Fenced, error) {
+	if err := opts.check(pg.Server{}); err != nil {
+		return Fenced{}, err
+	}
+	if _, err := c.Require(ctx, want); err != nil {
+		return Fenced{}, err
+	}
+	if err := c.RequireStopped(ctx); err != nil {
+		return Fenced{}, err
+	}
+	record, found, err := Load(opts.RecordPath)
+	if err != nil {
+		return Fenced{}, err
+	}
+	if !found {
+		record = Record{SystemID: want.SystemID, MadeAt: time.Now().UTC()}
+	}
+	if record.Offline == nil {
+		fence := filepath.Join(c.DataDir, hbaFile)
+		record.Offline = &Offline{HBAFile: fence, AutoConf: filepath.Join(c.DataDir, "postgresql.auto.conf"),
+			Line: "hba_file = " + quoteLiteral(fence) + " # holdfast fence"}
+		if err := save(opts.Owner, opts.RecordPath, record); err != nil {
+			return Fenced{}, err
+		}
+	}
+	return Fenced{At: time.Now().UTC(), Record: record}, bar(ctx, c, *record.Offline, opts)
+}
+
+// bar writes the fence's files; an automatic setting read last wins.
+func bar(ctx context.Context, c *cluster.Cluster, offline Offline, opts Options) error {
+	auto, err := pg.ReadSmall(offline.AutoConf, maxConfigBytes)
+	if err != nil || strings.Contains(string(auto), offline.Line) {
+		return err
+	}
+	prior, err := priorHBA(ctx, c)
+	if err != nil {
+		return err
+	}
+	var rules strings.Builder
+	rules.WriteString("# Written by holdfast: the application is fenced.\n")
+	for _, role := range opts.Roles {
+		name := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
+		rules.WriteString("local all " + name + " reject\nhost all " + name + " all reject\n")
+	}
+	rules.Write(prior)
+	if err := opts.Owner.WriteFile(offline.HBAFile, []byte(rules.String()), 0o600); err != nil {
+		return err
+	}
+	text := strings.TrimSuffix(string(auto), "\n") + "\n" + offline.Line + "\n"
+	return opts.Owner.WriteFile(offline.AutoConf, []byte(text), 0o600)
+}
+
+// priorHBA reads the rules the server would use without the fence.
+func priorHBA(ctx context.Context, c *cluster.Cluster) ([]byte, error) {
+	args := []string{"-D", c.DataDir, "-C", "hba_file"}
+	if c.ConfigFile != "" {
+		args = append(args, "-c", "config_file="+c.ConfigFile)
+	}
+	out, err := c.Programs.Run(ctx, "postgres", args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.Must(failure.Unknown, "ask where pg_hba.conf is"); err != nil {
+		return nil, err
+	}
+	return pg.ReadSmall(strings.TrimSpace(out.Stdout), maxConfigBytes)
+}
+
+// LiftStopped removes the fence of Stopped; the server must be proved dead.
+// Without a record, or a second time, nothing changes.
+func LiftStopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected, recordPath string) error {
+	record, found, err := Load(recordPath)
+	if err != nil || !found || record.Offline == nil {
+		return err
+	}
+	if _, err := c.Require(ctx, want); err != nil {
+		return err
+	}
+	if err := c.RequireStopped(ctx); err != nil {
+		return err
+	}
+	auto, err := pg.ReadSmall(record.Offline.AutoConf, maxConfigBytes)
+	if err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(string(auto), record.Offline.Line+"\n", "")
+	if err := c.Programs.Owner.WriteFile(record.Offline.AutoConf, []byte(text), 0o600); err != nil {
+		return err
+	}
+	if err := os.Remove(record.Offline.HBAFile); err != nil && !os.IsNotExist(err) {
+		return pg.ClassifyFile(err, "remove the fence's rules")
+	}
+	record.Offline = nil
+	if len(record.Roles) > 0 {
+		return save(c.Programs.Owner, recordPath, record)
+	}
+	return remove(recordPath)
+}
