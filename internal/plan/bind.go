@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
@@ -18,7 +19,7 @@ import (
 // The YAML library's own decoder is not used: it stops at the first error,
 // turns numbers into strings, and re-reads scalars from re-formatted text.
 func (r *reader) bind(node ast.Node, into reflect.Value, path string) {
-	r.positions[path] = r.at(node.GetToken())
+	r.positions[path] = r.at(start(node))
 	if into.Kind() == reflect.Pointer {
 		into.Set(reflect.New(into.Type().Elem()))
 		r.bind(node, into.Elem(), path)
@@ -38,6 +39,15 @@ func (r *reader) bind(node ast.Node, into reflect.Value, path string) {
 	default:
 		r.bindScalar(node, into, path)
 	}
+}
+
+// start is the token a reader would point at: the first key of a block, not the
+// colon behind it.
+func start(node ast.Node) *token.Token {
+	if mapping, ok := node.(*ast.MappingNode); ok && !mapping.IsFlowStyle && len(mapping.Values) > 0 {
+		return mapping.Values[0].Key.GetToken()
+	}
+	return node.GetToken()
 }
 
 // bindText reads a value that has a form of its own: a duration, a size, a day.

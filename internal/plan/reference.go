@@ -12,7 +12,9 @@ import (
 // resolved at the edge, never here, and holds nothing secret itself.
 type SecretRef string
 
-var secretForm = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[^\x00\n\r]{1,1023})$`)
+const maxSecretRef = 1024 // bytes
+
+var secretForm = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[^\x00-\x1f\x7f]+)$`)
 
 // Env returns the environment variable's name, or "".
 func (s SecretRef) Env() string {
@@ -39,7 +41,7 @@ func (s SecretRef) MarshalText() ([]byte, error) { return []byte(s), nil }
 // the text: it may be the secret.
 func (s *SecretRef) UnmarshalText(text []byte) error {
 	raw := strings.TrimSpace(string(text))
-	if raw != "" && !secretForm.MatchString(raw) {
+	if raw != "" && (len(raw) > maxSecretRef || !secretForm.MatchString(raw)) {
 		return failure.Invalid("secret", "a secret must not stand in the plan").
 			WithHint("put it in a file or the environment and write file:/path or env:NAME; if this was a real secret, change it now")
 	}
