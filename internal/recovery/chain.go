@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/wal"
@@ -29,11 +30,23 @@ func prove(inventory WALInventory, path wal.Path, set SetSummary, g goal) (chain
 		if !found {
 			return c.finish(inventory, path, set, g, number, until)
 		}
-		c.segments = append(c.segments, run)
+		c.add(run)
 		c.end = size.Start(wal.Segment{Number: run.Last + 1})
 		number = run.Last + 1
 	}
 	return c, nil
+}
+
+// add appends a run, joined to the one before where only a boundary parts them.
+func (c *chain) add(run SegmentRange) {
+	if n := len(c.segments); n > 0 {
+		before := &c.segments[n-1]
+		if before.Timeline == run.Timeline && before.Last+1 == run.First && slices.Equal(before.Stores, run.Stores) {
+			before.Last, before.ArchivedAt = run.Last, run.ArchivedAt
+			return
+		}
+	}
+	c.segments = append(c.segments, run)
 }
 
 // runFrom returns the longest run of whole segments from number on that one
