@@ -1,0 +1,34 @@
+// Package evidence keeps a run's record in the stores: pages of its timeline,
+// the locked head of each phase, the undo mirror, and the lease under which a
+// run may change a service. What is here must be readable without Temporal:
+// `starter undo` and an auditor use the same functions.
+//
+// # Objects
+//
+// All are JSON, created once and never overwritten.
+//
+//	v1/runs/<workflow>/<first run>/timeline/<first seq, 16 digits>.json
+//	v1/runs/<workflow>/<first run>/heads/<count, 16 digits>-<phase>.json     locked
+//	v1/runs/<workflow>/<first run>/undo/<number, 6 digits>/recorded.json
+//	v1/runs/<workflow>/<first run>/undo/<number, 6 digits>/done.json
+//	v1/leases/<service>/<token, 16 hex digits>/acquire.json
+//	v1/leases/<service>/<token, 16 hex digits>/renew-<number, 8 digits>.json
+//	v1/leases/<service>/<token, 16 hex digits>/release.json
+//
+// Names are path-escaped, so that no workflow ID can leave its folder.
+//
+// # How many stores
+//
+// Timeline, heads and undo records are written to every store; one is enough to
+// go on, and what is missing elsewhere is returned so that it can be repaired.
+// A lease needs a majority of the stores, counted over all that the plan names:
+// two runs can then never both hold it. With two stores that is both of them.
+// When a store does not answer, acquiring fails with failure.Unavailable after
+// leaving its claim in those that did; only a person may decide to act under
+// such a partial lease, and the run records who did.
+//
+// # Running twice
+//
+// Every operation is safe to repeat: an object that is already there with the
+// same bytes counts as written; with other bytes it is failure.Exists.
+package evidence

@@ -1,0 +1,120 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+func renewal(number int) string { return fmt.Sprintf("renew-%08d.json", number) }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// Survey reads what every store says about the lease on a service. A store that
+// does not answer is in the result as not readable.
+func Survey(ctx context.Context, stores []store.Store, service string) []recovery.LeaseView {
+	return (&Activities{Stores: stores}).survey(ctx, service)
+}
+
+func (a *Activities) survey(ctx context.Context, service string) []recovery.LeaseView {
+	views := make([]recovery.LeaseView, 0, len(a.Stores))
+	for _, s := range a.Stores {
+		view := recovery.LeaseView{Store: s.Name()}
+		now, err := clockOf(ctx, s, service)
+		if err == nil {
+			view.Now = now
+			view.Records, err = leaseRecords(ctx, s, service)
+		}
+		view.Readable = err == nil
+		views = append(views, view)
+	}
+	return views
+}
+
+// leaseRecords reads the newest records of one store, ascending by token.
+func leaseRecords(ctx context.Context, s store.Store, service string) ([]recovery.LeaseRecord, error) {
+	prefix := leaseFolder(service)
+	var records []recovery.LeaseRecord
+	for object, err := range s.List(ctx, prefix, store.ListOptions{}) {
+		if err != nil {
+			return nil, failure.Wrap(failure.ClassOf(err), err, "list %s in store %s", prefix, s.Name())
+		}
+		token, name, ok := splitLease(strings.TrimPrefix(object.Key, prefix))
+		if !ok {
+			continue // a clock object of a survey that was cut short
+		}
+		i := slices.IndexFunc(records, func(r recovery.LeaseRecord) bool { return r.Token == token })
+		if i < 0 {
+			records = append(records, recovery.LeaseRecord{Token: token})
+			i = len(records) - 1
+		}
+		if err := addLease(ctx, s, object, name, &records[i]); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// addLease adds what one object says to its record. Names sort as acquire,
+// release, renew-…, so the holder is known first.
+func addLease(ctx context.Context, s store.Store, object store.Object, name string, r *recovery.LeaseRecord) error {
+	if name == "release.json" {
+		r.Released = object.Modified
+		return nil
+	}
+	var c claim
+	if err := get(ctx, s, object.Key, &c); err != nil {
+		return err
+	}
+	if name == "acquire.json" {
+		r.Holder, r.Acquired = c.Holder, object.Modified
+	}
+	if c.Holder != r.Holder {
+		return failure.New(failure.Corrupt, "%s in store %s is of another holder than its claim", object.Key, s.Name())
+	}
+	if expires := object.Modified.Add(c.TTL); expires.After(r.Expires) {
+		r.Expires = expires
+	}
+	return nil
+}
+
+// splitLease reads "000000000000000a/acquire.json".
+func splitLease(rest string) (token uint64, name string, ok bool) {
+	folder, name, ok := strings.Cut(rest, "/")
+	if !ok || len(folder) != 16 {
+		return 0, "", false
+	}
+	token, err := strconv.ParseUint(folder, 16, 64)
+	return token, name, err == nil && token > 0
+}
+
+// nextToken returns the token holder may claim: its own unreleased one, if that
+// is the newest, or one above all. It is failure.Refused while any store shows
+// another holder's lease that has neither ended nor been released.
+func nextToken(views []recovery.LeaseView, holder string) (uint64, error) {
+	var newest uint64
+	own := false
+	for _, view := range views {
+		for _, r := range view.Records {
+			if live := r.Released.IsZero() && view.Now.Before(r.Expires); live && r.Holder != holder {
+				return 0, failure.New(failure.Refused, "%q holds the lease until %s, says store %s",
+					r.Holder, r.Expires.UTC().Format(time.RFC3339), view.Store).WithHint("wait, or end that run: starter status")
+			}
+			if r.Token >= newest {
+				own = r.Holder == holder && r.Released.IsZero() && (r.Token > newest || own || newest == 0)
+				newest = r.Token
+			}
+		}
+	}
+	if own {
+		return newest, nil
+	}
+	return newest + 1, nil
+}

@@ -1,0 +1,14 @@
+package runbook
+
+// Changes to what the kit does in a workflow (another activity, another order,
+// another timer) break runs that are in flight, unless the old way is kept for
+// them. Each change gets one predicate here, and is asked for where the two ways
+// part:
+//
+//	// leasesAfterGate (released in 1.3): the lease is taken after the first gate.
+//	func leasesAfterGate(ctx workflow.Context) bool {
+//		return workflow.GetVersion(ctx, "leases-after-gate", workflow.DefaultVersion, 1) >= 1
+//	}
+//
+// A predicate goes when no history older than the change is left under
+// testdata/replay and none is running. There is none yet.
