@@ -3,7 +3,6 @@ package file_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -185,38 +184,8 @@ func TestListing100000(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	makeFiles(t, filepath.Join(dir, "objects/some/prefix"))
-	began, count, last := time.Now(), 0, ""
-	for obj, err := range s.List(t.Context(), "", store.ListOptions{}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if obj.Key <= last {
-			t.Fatalf("%s after %s", obj.Key, last)
-		}
-		last = obj.Key
-		count++
-	}
-	if count != 100_000 {
-		t.Fatalf("listed %d", count)
-	}
-	t.Logf("listed %d objects in %s", count, time.Since(began))
-}
-
-// makeFiles makes 100 000 objects in 100 directories.
-func makeFiles(t *testing.T, base string) {
-	t.Helper()
-	for set := range 100 {
-		dir := filepath.Join(base, fmt.Sprintf("set-%03d", set))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		for part := range 1000 {
-			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("part-%05d", part)), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	storetest.MakeFiles(t, filepath.Join(dir, "objects/some/prefix"))
+	storetest.CountListing(t, s)
 }
 
 func BenchmarkPut64MiB(b *testing.B) {
