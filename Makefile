@@ -29,7 +29,7 @@ RACE_PACKAGES := ./internal/failure/... ./internal/plan/... ./internal/recovery/
 FUZZ_TIME ?= 20s
 BENCH_TIME ?= 2s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/terragonlabs/holdfast/internal/obs.Version=$(VERSION)
+LDFLAGS := -s -w -X github.com/terragonlabs/holdfast/internal/obs.version=$(VERSION)
 
 ##@ Use
 .PHONY: help

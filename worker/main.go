@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/obs"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal has its default effect
+	os.Exit(execute(ctx, os.Args[1:], os.Stderr))
+}
+
+// execute runs one command line and returns the exit status.
+func execute(ctx context.Context, args []string, complaints io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(complaints, "worker:", err)
+	if hint := failure.HintOf(err); hint != "" {
+		fmt.Fprintln(complaints, "next:  ", hint)
+	}
+	return failure.ClassOf(err).ExitCode()
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "worker",
+		Short:         "Run holdfast's workflows and activities, and carry PostgreSQL's WAL",
+		Version:       obs.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return failure.Invalid("arguments", "%s", err).WithHint("%s --help", cmd.CommandPath())
+	})
+	root.AddCommand(runCommand())
+	return root
+}
