@@ -1,0 +1,109 @@
+package walship
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/terragonlabs/holdfast/internal/archive/seal"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/walship/settings"
+)
+
+// Options are what an Archiver or a Fetcher is made of. The composition root
+// opens stores and keys; nothing here reads a secret.
+type Options struct {
+	Settings settings.Settings
+	Stores   []store.Store
+	// Recipients are the public keys everything is sealed to; needed to archive.
+	Recipients keyring.Recipients
+	Mode       keyring.Mode
+	// Keys opens what is fetched; needed to fetch, absent on a host that archives.
+	Keys    keyring.KeySource
+	Log     *zap.Logger // nil logs nothing
+	OnEvent func(Event) // nil: events are logged only. Must not block.
+}
+
+func (o Options) logger() *zap.Logger {
+	if o.Log == nil {
+		return zap.NewNop()
+	}
+	return o.Log
+}
+
+func (o Options) place() place {
+	return place{source: o.Settings.Source, system: o.Settings.SystemID, size: o.Settings.SegmentSizeBytes}
+}
+
+// Archiver pushes WAL into the stores and repairs those that lacked something.
+type Archiver struct {
+	settings settings.Settings
+	place    place
+	shelves  []*shelf
+	seal     func(plain []byte) ([]byte, error)
+	spool    *spool
+	report   *reporter
+	meter    *meter
+
+	ctx        context.Context // of background work; ends with Close
+	cancel     context.CancelFunc
+	background sync.WaitGroup
+	recent     recentSegments
+}
+
+// OpenArchiver opens the spool and takes up what an earlier process left there.
+// Close it. Errors: InvalidInput, Refused (a read-only host), Corrupt spool.
+func OpenArchiver(ctx context.Context, opts Options) (*Archiver, error) {
+	return openArchiver(ctx, opts, newReporter(opts.logger(), opts.OnEvent), newMeter(opts.Settings))
+}
+
+func openArchiver(ctx context.Context, opts Options, report *reporter, meter *meter) (*Archiver, error) {
+	if opts.Settings.ReadOnly {
+		return nil, failure.New(failure.Refused, "source %s is an isolated restore here: it never archives (L3)", opts.Settings.Source).
+			WithHint("set archive_mode = off in the restored cluster")
+	}
+	if len(opts.Recipients.Fingerprints()) == 0 || len(opts.Stores) == 0 {
+		return nil, failure.Invalid("recipients", "archiving needs recipients and at least one store")
+	}
+	spool, err := openSpool(filepath.Join(opts.Settings.Spool.Dir, "waiting"), opts.Settings.Spool.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	a := &Archiver{settings: opts.Settings, place: opts.place(), spool: spool, report: report, meter: meter}
+	a.seal = func(plain []byte) ([]byte, error) { return seal.Seal(plain, opts.Recipients, opts.Mode) }
+	for _, one := range opts.Stores {
+		a.shelves = append(a.shelves, &shelf{Store: one})
+	}
+	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return a, nil
+}
+
+// Close waits for puts under way, each bounded by the settings' timeout. What
+// they do not finish is in the spool.
+func (a *Archiver) Close() {
+	a.cancel()
+	a.background.Wait()
+}
+
+// drain waits for late answers without cutting them off: a process that pushes
+// one segment and ends should not leave the second store to a repairer.
+func (a *Archiver) drain(limit time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		a.background.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+	}
+}
+
+func newMeter(s settings.Settings) *meter {
+	return &meter{status: Status{Source: s.Source, SystemID: s.SystemID, Started: time.Now().UTC(), PgWALFreeBytes: -1}}
+}

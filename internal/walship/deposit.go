@@ -1,0 +1,72 @@
+package walship
+
+import (
+	"bytes"
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+// shelf is one store and whether it answered last time.
+type shelf struct {
+	store.Store
+	down atomic.Bool // set by a failed put, cleared by the repairer
+}
+
+// parcel is one object on its way into the stores. seal is called at most once
+// per parcel however many stores take it, so that all hold the same bytes.
+type parcel struct {
+	key      string
+	versions string // prefix of every content under this name; "" for pieces, whose key says it all
+	seal     func() ([]byte, error)
+}
+
+// ready wraps bytes that are sealed already: a parcel out of the spool.
+func ready(body []byte) func() ([]byte, error) {
+	return func() ([]byte, error) { return body, nil }
+}
+
+// deposit makes sure that the store holds the parcel. Twice is success: the key
+// carries the content's hash, so an object that is there is this one. Other
+// content under the same name is failure.Exists and nothing is written.
+func (s *shelf) deposit(ctx context.Context, p parcel, retain time.Duration) error {
+	if p.versions != "" {
+		there, err := s.lookFor(ctx, p)
+		if there || err != nil {
+			return err
+		}
+	}
+	body, err := p.seal()
+	if err != nil {
+		return failure.Wrap(failure.ClassOf(err), err, "seal %s", p.key)
+	}
+	opts := store.PutOptions{SizeBytes: int64(len(body)), SHA256: store.DigestOf(body)}
+	if retain > 0 {
+		opts.RetainUntil = time.Now().Add(retain)
+	}
+	_, err = s.Put(ctx, p.key, bytes.NewReader(body), opts)
+	if failure.Is(err, failure.Exists) {
+		return nil
+	}
+	return failure.Wrap(failure.ClassOf(err), err, "store %s in %s", p.key, s.Name())
+}
+
+// lookFor reports whether the parcel is there, or that another content is.
+func (s *shelf) lookFor(ctx context.Context, p parcel) (bool, error) {
+	found := false
+	for obj, err := range s.List(ctx, p.versions, store.ListOptions{}) {
+		if err != nil {
+			return false, failure.Wrap(failure.ClassOf(err), err, "look for %s in %s", p.key, s.Name())
+		}
+		if obj.Key != p.key {
+			return false, failure.New(failure.Exists, "store %s holds other content under this name: %s; %s was not archived",
+				s.Name(), obj.Key, p.key).
+				WithHint("another cluster may archive as this source, or this one was restored and not promoted: compare pg_controldata with the source's system identifier and timeline")
+		}
+		found = true
+	}
+	return found, nil
+}

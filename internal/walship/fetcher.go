@@ -1,0 +1,175 @@
+package walship
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/archive/seal"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/wal"
+	"github.com/terragonlabs/holdfast/internal/walship/settings"
+)
+
+// Fetcher brings WAL back from the stores. It writes to the spool and to pg_wal
+// only, and needs no write credentials at any store.
+type Fetcher struct {
+	settings settings.Settings
+	place    place
+	stores   []store.Store
+	keys     keyring.KeySource
+	repairs  *repairsLog
+	report   *reporter
+	meter    *meter
+	ahead    *ahead
+}
+
+// OpenFetcher makes a Fetcher. Close it. Its prefetch directory is emptied: what
+// an earlier process left is fetched again, never trusted.
+func OpenFetcher(opts Options) (*Fetcher, error) {
+	return openFetcher(opts, newReporter(opts.logger(), opts.OnEvent), newMeter(opts.Settings))
+}
+
+func openFetcher(opts Options, report *reporter, meter *meter) (*Fetcher, error) {
+	if opts.Keys == nil || len(opts.Stores) == 0 {
+		return nil, failure.New(failure.Forbidden, "this host has no keys to open WAL of source %s", opts.Settings.Source).
+			WithHint("name keys.private in the settings, or let the recovery serve with released session keys")
+	}
+	repairs, err := openRepairsLog(opts.Settings.Spool.Dir)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(opts.Settings.Spool.Dir, "ahead")
+	if opts.Settings.Fetch.Prefetch > 0 {
+		if err := emptyDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	f := &Fetcher{settings: opts.Settings, place: opts.place(), stores: opts.Stores, keys: opts.Keys,
+		repairs: repairs, report: report, meter: meter}
+	f.ahead = newAhead(dir, opts.Settings, f.whole)
+	return f, nil
+}
+
+// Close stops prefetching.
+func (f *Fetcher) Close() { f.ahead.close() }
+
+// Fetch puts the file PostgreSQL calls name (%f) at path (%p). Errors: NotFound
+// when every store said that it is not there; anything else must abort recovery.
+// Fetched twice, the file is written twice with the same bytes.
+func (f *Fetcher) Fetch(ctx context.Context, name, path string) error {
+	file, err := f.place.size.ParseFileName(name)
+	if err != nil {
+		return err
+	}
+	target, err := f.target(path)
+	if err != nil {
+		return err
+	}
+	if file.Kind != wal.FileSegment {
+		content, err := f.patiently(ctx, name, func() ([]byte, error) { return f.archived(ctx, file, name) })
+		if err != nil {
+			return err
+		}
+		return f.write(target, content)
+	}
+	if ready, ok := f.ahead.take(ctx, file.Segment); ok {
+		f.meter.update(func(s *Status) { s.Fetched, s.Prefetched = s.Fetched+1, s.Prefetched+1 })
+		return f.move(ready, target)
+	}
+	content, err := f.patiently(ctx, name, func() ([]byte, error) { return f.segment(ctx, file) })
+	if err != nil {
+		return err
+	}
+	f.meter.update(func(s *Status) { s.Fetched++ })
+	return f.write(target, content)
+}
+
+// patiently repeats get while stores do not answer, as long as the settings say.
+func (f *Fetcher) patiently(ctx context.Context, name string, get func() ([]byte, error)) ([]byte, error) {
+	deadline := time.Now().Add(f.settings.Fetch.Patience)
+	wait := 100 * time.Millisecond
+	for {
+		content, err := get()
+		if err == nil || !failure.Is(err, failure.Unavailable) || time.Now().Add(wait).After(deadline) || !pause(ctx, wait) {
+			return content, failure.Wrap(failure.ClassOf(err), err, "fetch %s", name)
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// whole fetches a segment that some store has whole. It is what prefetching does.
+func (f *Fetcher) whole(ctx context.Context, seg wal.Segment) ([]byte, error) {
+	file := wal.FileName{Kind: wal.FileSegment, Segment: seg, Timeline: seg.Timeline}
+	return f.archived(ctx, file, f.place.size.Name(seg))
+}
+
+// segment fetches a segment, whole if any store has it so, else from its tail.
+func (f *Fetcher) segment(ctx context.Context, file wal.FileName) ([]byte, error) {
+	content, err := f.whole(ctx, file.Segment)
+	if !failure.Is(err, failure.NotFound) {
+		return content, err
+	}
+	return f.fromTail(ctx, file.Segment)
+}
+
+// archived fetches a file as PostgreSQL archived it, from the first store that
+// gives a good copy. A bad copy is stepped over and recorded.
+func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) ([]byte, error) {
+	var trouble troubles
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for seen := range sight(ctx, f.stores, f.place, f.place.versions(file, name)) {
+		if seen.err != nil {
+			trouble.add(seen.err)
+			continue
+		}
+		if len(seen.objects) > 1 {
+			trouble.add(failure.New(failure.Exists, "store %s holds %d different contents of %s", seen.from.Name(), len(seen.objects), name).
+				WithHint("starter backup verify names them; decide which cluster's it is before recovering"))
+			continue
+		}
+		for _, candidate := range seen.objects {
+			content, err := f.open(ctx, seen.from, candidate)
+			if err == nil {
+				return content, nil
+			}
+			trouble.add(err)
+			if err := f.stepOver(seen.from, candidate, err); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, trouble.verdict(name)
+}
+
+// open reads one copy and proves it: decryption, the plaintext's hash in its
+// key, and for whole files what the name promises.
+func (f *Fetcher) open(ctx context.Context, from store.Store, obj object) ([]byte, error) {
+	body, err := readObject(ctx, from, obj.Key)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := seal.Open(ctx, body, obj.Key, f.keys, maxPlain(f.place.size, obj.File.Kind))
+	if err != nil {
+		return nil, err
+	}
+	if sumOf(plain) != obj.Sum {
+		return nil, failure.New(failure.Corrupt, "%s in %s does not hold what its name says", obj.Key, from.Name())
+	}
+	if obj.File.Kind == wal.FileTail {
+		if wal.LSN(len(plain)) != obj.File.ValidTo-obj.From {
+			return nil, failure.New(failure.Corrupt, "%s in %s has %d bytes", obj.Key, from.Name(), len(plain))
+		}
+		return plain, nil
+	}
+	return plain, checkContent(f.place, obj.File, plain)
+}
+
+// stepOver records a copy that could not be used, so that the report shows it.
+func (f *Fetcher) stepOver(from store.Store, obj object, why error) error {
+	f.report.note(EventCorrupt, from.Name(), obj.Key, "a copy was stepped over: "+why.Error())
+	return f.repairs.add(Repair{At: time.Now().UTC(), Object: obj.Key, Store: from.Name(), Reason: why.Error()})
+}

@@ -1,0 +1,96 @@
+package walship
+
+import (
+	"context"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+// sighting is one store's answer to a listing.
+type sighting struct {
+	from    store.Store
+	objects []object
+	strange []string // keys under the prefix that no code of ours makes
+	err     error
+}
+
+// maxSighted bounds what one listing of one file's versions or pieces may yield:
+// a segment has at most one piece per flush.
+const maxSighted = 1 << 16
+
+// sight lists prefix in every store at once. Answers arrive as stores give them,
+// the nearest first; the channel yields one for every store and then closes.
+func sight(ctx context.Context, stores []store.Store, p place, prefix string) <-chan sighting {
+	answers := make(chan sighting, len(stores))
+	remaining := make(chan struct{}, len(stores))
+	for _, one := range stores {
+		go func() {
+			answers <- sightOne(ctx, one, p, prefix)
+			remaining <- struct{}{}
+		}()
+	}
+	go func() {
+		for range stores {
+			<-remaining
+		}
+		close(answers)
+	}()
+	return answers
+}
+
+func sightOne(ctx context.Context, from store.Store, p place, prefix string) sighting {
+	seen := sighting{from: from}
+	for obj, err := range from.List(ctx, prefix, store.ListOptions{}) {
+		if err != nil {
+			seen.err = failure.Wrap(failure.ClassOf(err), err, "list %s in %s", prefix, from.Name())
+			return seen
+		}
+		parsed, err := p.parse(obj.Key)
+		if err != nil {
+			seen.strange = append(seen.strange, obj.Key)
+			continue
+		}
+		seen.objects = append(seen.objects, parsed)
+		if len(seen.objects) > maxSighted {
+			seen.err = failure.New(failure.Corrupt, "more than %d objects under %s in %s", maxSighted, prefix, from.Name())
+			return seen
+		}
+	}
+	return seen
+}
+
+// troubles gathers why an object could not be had, so that the verdict is the
+// gravest: damage over silence, silence over absence. Absence is a verdict only
+// when every store said so (L29).
+type troubles struct {
+	corrupt, unanswered error
+}
+
+func (t *troubles) add(err error) {
+	switch failure.ClassOf(err) {
+	case "", failure.NotFound:
+	case failure.Corrupt, failure.Exists, failure.Forbidden, failure.IdentityMismatch:
+		t.corrupt = firstOf(t.corrupt, err)
+	default:
+		t.unanswered = firstOf(t.unanswered, err)
+	}
+}
+
+func firstOf(one, other error) error {
+	if one != nil {
+		return one
+	}
+	return other
+}
+
+// verdict returns the gravest trouble, or NotFound when there was none.
+func (t *troubles) verdict(what string) error {
+	if t.unanswered != nil {
+		return failure.Wrap(failure.Unavailable, t.unanswered, "cannot tell whether %s exists", what)
+	}
+	if t.corrupt != nil {
+		return failure.Wrap(failure.ClassOf(t.corrupt), t.corrupt, "no store has a good copy of %s", what)
+	}
+	return failure.New(failure.NotFound, "%s is in no store", what)
+}

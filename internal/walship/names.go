@@ -1,0 +1,131 @@
+package walship
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/wal"
+)
+
+const (
+	sealedSuffix = ".zst.pgp"
+	sumDigits    = 32
+	// afterAll sorts behind every character used in a key: a listing that starts
+	// after prefix+afterAll skips everything under prefix.
+	afterAll = "~"
+)
+
+// place is where one cluster's WAL lies in every store.
+type place struct {
+	source string
+	system wal.SystemID
+	size   wal.SegmentSize
+}
+
+// object is a key taken apart.
+type object struct {
+	Key  string
+	File wal.FileName // FileTail: Segment and ValidTo say which bytes, together with From
+	Name string       // PostgreSQL's name of the file; of a tail piece the segment's
+	From wal.LSN      // tail pieces: first byte
+	Sum  string       // first 32 digits of the plaintext's SHA-256
+}
+
+func (p place) root() string { return fmt.Sprintf("v1/%s/wal/%s/", p.source, p.system) }
+
+func (p place) timeline(tli wal.Timeline) string {
+	return fmt.Sprintf("%s%08X/", p.root(), uint32(tli))
+}
+
+// files is the prefix of everything PostgreSQL archived on a timeline: each such
+// name begins with the timeline's eight digits, and tail pieces lie elsewhere.
+func (p place) files(tli wal.Timeline) string {
+	return fmt.Sprintf("%s%08X", p.timeline(tli), uint32(tli))
+}
+
+// versions is the prefix of every content archived under one file name.
+func (p place) versions(file wal.FileName, name string) string {
+	return p.timeline(file.Timeline) + name + "-"
+}
+
+// tails is the prefix of a timeline's tail pieces, pieces that of one segment's.
+func (p place) tails(tli wal.Timeline) string { return p.timeline(tli) + "tail/" }
+
+func (p place) pieces(seg wal.Segment) string {
+	return p.tails(seg.Timeline) + p.size.Name(seg) + "-"
+}
+
+func sumOf(plain []byte) string { return store.DigestOf(plain).String()[:sumDigits] }
+
+func (p place) fileKey(file wal.FileName, name string, plain []byte) string {
+	return p.versions(file, name) + sumOf(plain) + sealedSuffix
+}
+
+func (p place) pieceKey(seg wal.Segment, from wal.LSN, plain []byte) string {
+	to := from + wal.LSN(len(plain))
+	return fmt.Sprintf("%s%016X-%016X-%s%s", p.pieces(seg), uint64(from), uint64(to), sumOf(plain), sealedSuffix)
+}
+
+// parse takes a key apart. Stores are outside: whatever is not exactly what
+// fileKey or pieceKey makes is failure.Corrupt.
+func (p place) parse(key string) (object, error) {
+	bad := failure.New(failure.Corrupt, "key %.300q is none that WAL archiving makes", key)
+	rest, inside := strings.CutPrefix(key, p.root())
+	rest, sealed := strings.CutSuffix(rest, sealedSuffix)
+	folder, name, nested := strings.Cut(rest, "/")
+	if !inside || !sealed || !nested {
+		return object{}, bad
+	}
+	piece, tail := strings.CutPrefix(name, "tail/")
+	parsed, err := p.parseFile(name)
+	if tail {
+		parsed, err = p.parsePiece(piece)
+	}
+	if err != nil || folder != fmt.Sprintf("%08X", uint32(parsed.File.Timeline)) {
+		return object{}, bad
+	}
+	parsed.Key = key
+	return parsed, nil
+}
+
+func (p place) parseFile(text string) (object, error) {
+	name, sum, found := strings.Cut(text, "-")
+	file, err := p.size.ParseFileName(name)
+	if err != nil || !found || !isSum(sum) || file.Kind == wal.FileTail {
+		return object{}, failure.New(failure.Corrupt, "not an archived file")
+	}
+	return object{File: file, Name: name, Sum: sum}, nil
+}
+
+func (p place) parsePiece(text string) (object, error) {
+	bad := failure.New(failure.Corrupt, "not a tail piece")
+	fields := strings.Split(text, "-")
+	if len(fields) != 4 || !isSum(fields[3]) {
+		return object{}, bad
+	}
+	seg, err := p.size.ParseSegment(fields[0])
+	from, errFrom := parsePosition(fields[1])
+	to, errTo := parsePosition(fields[2])
+	start := p.size.Start(seg)
+	if err != nil || errFrom != nil || errTo != nil || seg.Number > wal.MaxSegmentNumber(p.size) ||
+		from < start || to <= from || to > start+wal.LSN(p.size) {
+		return object{}, bad
+	}
+	file := wal.FileName{Kind: wal.FileTail, Segment: seg, Timeline: seg.Timeline, ValidTo: to}
+	return object{File: file, Name: fields[0], From: from, Sum: fields[3]}, nil
+}
+
+func parsePosition(field string) (wal.LSN, error) {
+	value, err := strconv.ParseUint(field, 16, 64)
+	if err != nil || fmt.Sprintf("%016X", value) != field {
+		return 0, failure.New(failure.Corrupt, "not a position of 16 digits")
+	}
+	return wal.LSN(value), nil
+}
+
+func isSum(text string) bool {
+	return len(text) == sumDigits && strings.Trim(text, "0123456789abcdef") == ""
+}

@@ -1,0 +1,193 @@
+package walship
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/wal"
+	"github.com/terragonlabs/holdfast/internal/walship/settings"
+)
+
+// Push archives the file at path (PostgreSQL's %p: relative to the data
+// directory, or inside it). It returns nil once archive.require is met; then the
+// file may be recycled. Pushed twice, the same content is success; other content
+// under the same name is failure.Exists. Errors: InvalidInput (not a WAL file),
+// Corrupt (not whole), IdentityMismatch (another cluster's), Unavailable (no
+// store answers: PostgreSQL keeps the segment and tries again).
+func (a *Archiver) Push(_ context.Context, path string) error {
+	name := filepath.Base(path)
+	err := a.push(name, path)
+	a.meter.update(func(s *Status) {
+		if err != nil {
+			s.Refused++
+			return
+		}
+		s.Archived, s.LastArchived, s.LastPush = s.Archived+1, name, time.Now().UTC()
+	})
+	return failure.Wrap(failure.ClassOf(err), err, "archive %s", name)
+}
+
+func (a *Archiver) push(name, path string) error {
+	file, content, err := readArchivable(a.settings, path)
+	if err == nil {
+		err = checkContent(a.place, file, content)
+	}
+	if err != nil {
+		if !failure.Is(err, failure.Unavailable) {
+			a.report.raise(EventRefused, "", name, err.Error())
+		}
+		return err
+	}
+	if err := a.pushContent(file, name, content); err != nil {
+		return err
+	}
+	if file.Kind == wal.FileSegment {
+		a.recent.add(file.Segment)
+	}
+	a.report.clear(EventRefused, EventRefused, "", "archiving goes on")
+	return nil
+}
+
+// pushContent archives a file whose content was checked.
+func (a *Archiver) pushContent(file wal.FileName, name string, content []byte) error {
+	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
+	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
+	if other, waits := a.spool.other(p.versions, p.key); waits {
+		err := failure.New(failure.Exists, "the spool holds other content under this name: %s", other)
+		a.report.raise(EventConflict, "", p.key, err.Error())
+		return err
+	}
+	return a.judge(p, a.offer(p, func(storeName string, err error) { a.late(p.key, storeName, err) }))
+}
+
+// pushPiece ships bytes of the stream. nil means that the stores hold them as
+// archive.require asks, or that a whole segment which holds them was archived
+// meanwhile. A piece that no store takes stays in the server's slot, not in the spool.
+func (a *Archiver) pushPiece(seg wal.Segment, from wal.LSN, content []byte) error {
+	if a.recent.has(seg) {
+		return nil
+	}
+	p := parcel{key: a.place.pieceKey(seg, from, content)}
+	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
+	out := a.offer(p, func(storeName string, err error) { a.late(p.key, storeName, err) })
+	if len(out.held) == 0 {
+		return out.err
+	}
+	return a.judge(p, out)
+}
+
+// pushBeats stores a heartbeat object, which is not encrypted. What no store
+// takes stays in the heartbeat log.
+func (a *Archiver) pushBeats(key string, body []byte) error {
+	p := parcel{key: key, seal: ready(body)}
+	out := a.offer(p, func(storeName string, err error) { a.late(p.key, storeName, err) })
+	if len(out.held) == 0 {
+		return out.err
+	}
+	return a.judge(p, out)
+}
+
+// late takes a store's answer that came after the push was acknowledged.
+func (a *Archiver) late(key, storeName string, err error) {
+	if err == nil {
+		err = a.spool.settle(key, storeName)
+	}
+	if failure.Is(err, failure.Exists) {
+		a.report.raise(EventConflict, storeName, key, err.Error())
+	}
+}
+
+// judge decides whether what the stores said acknowledges the push, and keeps in
+// the spool what is still to be done.
+func (a *Archiver) judge(p parcel, out outcome) error {
+	if err := out.conflict(); err != nil {
+		a.report.raise(EventConflict, "", p.key, err.Error())
+		return err
+	}
+	if len(out.lacking) == 0 {
+		a.report.clear(EventStoresDown, EventStoreCaughtUp, "", "stores answer again")
+		return a.settleAll(p.key, out.held)
+	}
+	if len(out.held) == 0 {
+		return a.holdOrSpool(p, out)
+	}
+	a.report.clear(EventStoresDown, EventStoreCaughtUp, "", "a store answers again")
+	if a.settings.Archive.Require == settings.RequireAll {
+		return failure.Wrap(failure.Unavailable, out.err, "stores %v do not hold it, and archive.require is all", out.lacking)
+	}
+	if err := a.keep(p, out, true); err != nil {
+		return err
+	}
+	for _, name := range out.lacking {
+		if a.isDown(name) {
+			a.report.raise(EventStoreBehind, name, p.key, "store lacks objects that another store holds; they are repaired when it answers")
+		}
+	}
+	return nil
+}
+
+func (a *Archiver) isDown(name string) bool {
+	return slices.ContainsFunc(a.shelves, func(s *shelf) bool { return s.Name() == name && s.down.Load() })
+}
+
+// holdOrSpool is the declared choice for when no store answers. Either way the
+// bytes are kept in the spool, so that they are on their way the moment one does.
+func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
+	a.report.raise(EventStoresDown, "", p.key, "no store answers: "+out.err.Error())
+	kept := a.keep(p, out, false)
+	if failure.Is(kept, failure.InsufficientSpace) {
+		a.report.raise(EventSpoolFull, "", p.key, kept.Error())
+	}
+	if kept != nil || a.settings.Archive.OnStoresDown == settings.Hold || !a.headroomGone() {
+		return failure.Wrap(failure.Unavailable, out.err, "no store answers; PostgreSQL keeps the segment")
+	}
+	a.report.raise(EventSpoolOnly, "", p.key,
+		"pg_wal is short of space: acknowledged segments exist only in this host's spool until a store answers")
+	return nil
+}
+
+func (a *Archiver) keep(p parcel, out outcome, bodiless bool) error {
+	body, err := p.seal()
+	if err != nil {
+		return err
+	}
+	e := entry{Key: p.key, Versions: p.versions, Lacking: out.lacking, Queued: time.Now().UTC()}
+	return a.spool.add(e, body, bodiless)
+}
+
+func (a *Archiver) settleAll(key string, names []string) error {
+	for _, name := range names {
+		if err := a.spool.settle(key, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recentSegments remembers what was archived lately, so that the tail does not
+// ship the rest of a segment that stores hold whole.
+type recentSegments struct {
+	mu   sync.Mutex
+	list []wal.Segment
+}
+
+const rememberedSegments = 256
+
+func (r *recentSegments) add(seg wal.Segment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, seg)
+	if len(r.list) > rememberedSegments {
+		r.list = slices.Delete(r.list, 0, len(r.list)-rememberedSegments)
+	}
+}
+
+func (r *recentSegments) has(seg wal.Segment) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.list, seg)
+}

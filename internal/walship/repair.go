@@ -1,0 +1,142 @@
+package walship
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+const (
+	repairIdle    = 2 * time.Second // between looks at an empty list, or after success
+	repairBackoff = time.Minute     // the longest wait between tries of a store that is down
+)
+
+// Repair brings every store what it lacks until ctx ends. One loop per store: a
+// dead one does not hold up another. Everything in it may run twice.
+func (a *Archiver) Repair(ctx context.Context) {
+	done := make(chan struct{}, len(a.shelves))
+	for _, one := range a.shelves {
+		go func() {
+			a.repairLoop(ctx, one)
+			done <- struct{}{}
+		}()
+	}
+	for range a.shelves {
+		<-done
+	}
+}
+
+func (a *Archiver) repairLoop(ctx context.Context, one *shelf) {
+	wait := repairIdle / 2
+	for pause(ctx, wait) {
+		if err := a.RepairStore(ctx, one.Name()); err != nil {
+			wait = min(2*wait, repairBackoff)
+			continue
+		}
+		wait = repairIdle
+	}
+}
+
+// RepairStore brings one store what it lacks now, and stops at the first object
+// it does not take. A conflict is reported and stepped over: it needs a person.
+func (a *Archiver) RepairStore(ctx context.Context, name string) error {
+	one, err := a.shelf(name)
+	if err != nil {
+		return err
+	}
+	for _, e := range a.spool.lackedBy(name) {
+		err := a.repairOne(ctx, one, e)
+		if failure.Is(err, failure.Exists) || failure.Is(err, failure.Corrupt) {
+			a.report.raise(EventConflict, name, e.Key, err.Error())
+			continue
+		}
+		if err != nil {
+			one.down.Store(true)
+			a.report.raise(EventStoreBehind, name, e.Key, "store still lacks objects: "+err.Error())
+			return err
+		}
+	}
+	one.down.Store(false)
+	if len(a.spool.lackedBy(name)) == 0 {
+		a.report.clear(EventStoreBehind, EventStoreCaughtUp, name, "store holds everything again")
+	}
+	if objects, _ := a.spool.totals(); objects == 0 {
+		a.report.clear(EventSpoolOnly, EventStoreCaughtUp, "", "stores hold what was only in the spool")
+		a.report.clear(EventSpoolFull, EventStoreCaughtUp, "", "the spool is empty")
+	}
+	return nil
+}
+
+func (a *Archiver) repairOne(ctx context.Context, one *shelf, e entry) error {
+	ctx, cancel := context.WithTimeout(ctx, a.settings.Archive.Timeout)
+	defer cancel()
+	body, err := a.bytesOf(ctx, one.Name(), e)
+	if err != nil {
+		return err
+	}
+	p := parcel{key: e.Key, versions: e.Versions, seal: ready(body)}
+	if err := one.deposit(ctx, p, a.settings.Archive.RetainFor); err != nil {
+		return err
+	}
+	return a.spool.settle(e.Key, one.Name())
+}
+
+// bytesOf reads the sealed object from the spool, or from a store that has it.
+func (a *Archiver) bytesOf(ctx context.Context, lacking string, e entry) ([]byte, error) {
+	if e.HasBody {
+		return a.spool.body(e)
+	}
+	var last error
+	for _, other := range a.shelves {
+		if other.Name() == lacking {
+			continue
+		}
+		body, err := readObject(ctx, other, e.Key)
+		if err == nil {
+			return body, nil
+		}
+		last = err
+	}
+	return nil, failure.Wrap(failure.Unavailable, last, "no other store hands out %s", e.Key)
+}
+
+func (a *Archiver) shelf(name string) (*shelf, error) {
+	for _, one := range a.shelves {
+		if one.Name() == name {
+			return one, nil
+		}
+	}
+	return nil, failure.New(failure.NotFound, "no store is named %q", name)
+}
+
+// readObject reads a whole sealed object; the store verifies its checksum.
+func readObject(ctx context.Context, from store.Store, key string) ([]byte, error) {
+	body, _, err := from.Get(ctx, key, store.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(body, maxBodyBytes+1))
+	closing := body.Close()
+	if err == nil {
+		err = closing
+	}
+	if err == nil && len(content) > maxBodyBytes {
+		err = failure.New(failure.Corrupt, "object %s is longer than %d bytes", key, maxBodyBytes)
+	}
+	return content, failure.Wrap(failure.ClassOf(err), err, "read %s from %s", key, from.Name())
+}
+
+// pause waits, and reports whether ctx still lives.
+func pause(ctx context.Context, span time.Duration) bool {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,238 @@
+package walship
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+const (
+	maxEntryBytes = 64 << 10
+	maxBodyBytes  = 2 << 30 // a sealed 1 GiB segment and then some
+)
+
+// entry is one object that some stores still lack. It is written beside its
+// body, fsynced, so that it outlives the daemon and the machine's power.
+type entry struct {
+	Key      string       `json:"key"`
+	Versions string       `json:"versions,omitempty"`
+	SHA256   store.Digest `json:"sha256"` // of the sealed bytes
+	Size     int64        `json:"size_bytes"`
+	HasBody  bool         `json:"has_body"` // else it must be copied from a store that holds it
+	Lacking  []string     `json:"lacking"`  // stores by name
+	Queued   time.Time    `json:"queued"`
+}
+
+func (e entry) id() string { return store.DigestOf([]byte(e.Key)).String()[:sumDigits] }
+
+// spool is the bounded local directory of objects that wait for a store.
+// Adding, settling and loading twice changes nothing.
+type spool struct {
+	dir      string
+	maxBytes int64
+
+	mu      sync.Mutex
+	entries map[string]entry // by key
+	bytes   int64            // of bodies
+}
+
+func openSpool(dir string, maxBytes int64) (*spool, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, classFile(err, "create spool %s", dir)
+	}
+	s := &spool{dir: dir, maxBytes: maxBytes, entries: make(map[string]entry)}
+	return s, s.load()
+}
+
+// load reads what an earlier daemon left. A half-written entry has no name that
+// ends in .json: it was never acknowledged from here, and is removed.
+func (s *spool) load() error {
+	files, err := os.ReadDir(s.dir)
+	if err != nil {
+		return classFile(err, "read spool %s", s.dir)
+	}
+	for _, file := range files {
+		name, isEntry := strings.CutSuffix(file.Name(), ".json")
+		if isEntry {
+			if err := s.loadOne(name); err != nil {
+				return err
+			}
+		}
+	}
+	return s.sweep(files)
+}
+
+func (s *spool) loadOne(name string) error {
+	text, err := readBounded(filepath.Join(s.dir, name+".json"), maxEntryBytes)
+	if err != nil {
+		return err
+	}
+	var e entry
+	if err := json.Unmarshal(text, &e); err != nil || e.id() != name || e.Size < 0 || store.CheckKey(e.Key) != nil {
+		return failure.New(failure.Corrupt, "spool entry %s/%s.json is damaged", s.dir, name).
+			WithHint("move it and %s.body aside; the segment is still in pg_wal unless spool-only was reported for it", name)
+	}
+	s.entries[e.Key] = e
+	if e.HasBody {
+		s.bytes += e.Size
+	}
+	return nil
+}
+
+func (s *spool) sweep(files []fs.DirEntry) error {
+	known := make(map[string]bool)
+	for _, e := range s.entries {
+		known[e.id()+".json"] = true
+		known[e.id()+".body"] = e.HasBody
+	}
+	for _, file := range files {
+		if !known[file.Name()] {
+			if err := os.Remove(filepath.Join(s.dir, file.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return classFile(err, "remove leftover from spool")
+			}
+		}
+	}
+	return nil
+}
+
+// add records that stores lack the object and keeps its bytes. When they do not
+// fit, bodiless says whether to record the entry without them (another store has
+// them) or to fail with failure.InsufficientSpace.
+func (s *spool) add(e entry, body []byte, bodiless bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, known := s.entries[e.Key]; known && old.HasBody {
+		return s.writeEntry(mergeLacking(old, e.Lacking))
+	}
+	e.Size, e.SHA256, e.HasBody = int64(len(body)), store.DigestOf(body), true
+	if s.bytes+e.Size > s.maxBytes {
+		if !bodiless {
+			return failure.New(failure.InsufficientSpace, "spool %s holds %d of at most %d bytes: no room for %s", s.dir, s.bytes, s.maxBytes, e.Key).
+				WithHint("bring a store back, or raise spool.max_bytes")
+		}
+		e.HasBody = false
+	}
+	if e.HasBody {
+		if err := writeDurably(filepath.Join(s.dir, e.id()+".body"), body); err != nil {
+			return err
+		}
+	}
+	if err := s.writeEntry(e); err != nil {
+		return err
+	}
+	if e.HasBody {
+		s.bytes += e.Size
+	}
+	return nil
+}
+
+func mergeLacking(e entry, names []string) entry {
+	for _, name := range names {
+		if !slices.Contains(e.Lacking, name) {
+			e.Lacking = append(slices.Clone(e.Lacking), name)
+		}
+	}
+	return e
+}
+
+func (s *spool) writeEntry(e entry) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return failure.Wrap(failure.Internal, err, "encode spool entry")
+	}
+	if err := writeDurably(filepath.Join(s.dir, e.id()+".json"), text); err != nil {
+		return err
+	}
+	s.entries[e.Key] = e
+	return nil
+}
+
+// settle records that a store holds the object now. The last one removes it.
+func (s *spool) settle(key, storeName string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, known := s.entries[key]
+	if !known {
+		return nil
+	}
+	e.Lacking = slices.DeleteFunc(slices.Clone(e.Lacking), func(name string) bool { return name == storeName })
+	if len(e.Lacking) > 0 {
+		return s.writeEntry(e)
+	}
+	// The entry goes first: a body without an entry is a leftover, an entry
+	// without its body would be a loss.
+	for _, suffix := range []string{".json", ".body"} {
+		if err := os.Remove(filepath.Join(s.dir, e.id()+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return classFile(err, "remove %s from spool", key)
+		}
+	}
+	delete(s.entries, key)
+	if e.HasBody {
+		s.bytes -= e.Size
+	}
+	return nil
+}
+
+// lackedBy returns what a store lacks, oldest first, files before tail pieces.
+func (s *spool) lackedBy(storeName string) []entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []entry
+	for _, e := range s.entries {
+		if slices.Contains(e.Lacking, storeName) {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b entry) int {
+		if a.isPiece() != b.isPiece() {
+			if a.isPiece() {
+				return 1
+			}
+			return -1
+		}
+		return a.Queued.Compare(b.Queued)
+	})
+	return list
+}
+
+func (e entry) isPiece() bool { return strings.Contains(e.Key, "/tail/") }
+
+// body returns the entry's sealed bytes, verified.
+func (s *spool) body(e entry) ([]byte, error) {
+	body, err := readBounded(filepath.Join(s.dir, e.id()+".body"), maxBodyBytes)
+	if err != nil {
+		return nil, err
+	}
+	if store.DigestOf(body) != e.SHA256 {
+		return nil, failure.New(failure.Corrupt, "spooled %s is damaged on this host's disk", e.Key).
+			WithHint("check the disk under %s", s.dir)
+	}
+	return body, nil
+}
+
+// other returns a key waiting under the same name with other content, if any.
+func (s *spool) other(versions, key string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for waiting := range s.entries {
+		if strings.HasPrefix(waiting, versions) && waiting != key {
+			return waiting, true
+		}
+	}
+	return "", false
+}
+
+func (s *spool) totals() (objects int, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.entries), s.bytes
+}

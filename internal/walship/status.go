@@ -1,0 +1,71 @@
+package walship
+
+import (
+	"sync"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/wal"
+)
+
+// Status is what `wal status` prints and metrics are made from. Zero times mean
+// "not since this daemon started"; a field without a value is unknown, not fine.
+type Status struct {
+	Source   string       `json:"source"`
+	SystemID wal.SystemID `json:"system_id"`
+	Started  time.Time    `json:"started"`
+
+	Archived     int64     `json:"archived"` // files acknowledged
+	Refused      int64     `json:"refused"`  // pushes not acknowledged
+	LastArchived string    `json:"last_archived,omitempty"`
+	LastPush     time.Time `json:"last_push,omitzero"` // acknowledged
+	Fetched      int64     `json:"fetched"`
+	Prefetched   int64     `json:"prefetched"` // of Fetched, how many were there already
+
+	TailRunning     bool          `json:"tail_running"`
+	TailTimeline    wal.Timeline  `json:"tail_timeline,omitzero"`
+	TailReceived    wal.LSN       `json:"tail_received,omitzero"` // flushed by the server and received
+	TailShipped     wal.LSN       `json:"tail_shipped,omitzero"`  // held by the stores that archive.require asks for
+	TailLagBytes    int64         `json:"tail_lag_bytes"`
+	TailLag         time.Duration `json:"tail_lag_ns"`   // age of the oldest byte received and not shipped
+	HeartbeatSeq    uint64        `json:"heartbeat_seq"` // newest acknowledged by the database
+	HeartbeatAt     time.Time     `json:"heartbeat_at,omitzero"`
+	HeartbeatStored uint64        `json:"heartbeat_stored"` // newest that a store holds
+
+	SpoolObjects   int   `json:"spool_objects"`
+	SpoolBytes     int64 `json:"spool_bytes"`
+	PgWALFreeBytes int64 `json:"pg_wal_free_bytes"` // -1: unknown
+
+	Alarms []Event `json:"alarms"`
+}
+
+// meter gathers the numbers of Status.
+type meter struct {
+	mu     sync.Mutex
+	status Status
+	oldest time.Time // when the oldest unshipped byte was received
+}
+
+func (m *meter) update(change func(*Status)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(&m.status)
+}
+
+func (m *meter) pending(since time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.oldest = since
+}
+
+func (m *meter) snapshot(now time.Time) Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	status := m.status
+	if status.TailReceived > status.TailShipped {
+		status.TailLagBytes = int64(status.TailReceived - status.TailShipped)
+	}
+	if !m.oldest.IsZero() {
+		status.TailLag = now.Sub(m.oldest)
+	}
+	return status
+}

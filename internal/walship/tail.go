@@ -1,0 +1,245 @@
+package walship
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/wal"
+	"github.com/terragonlabs/holdfast/internal/walship/settings"
+)
+
+const (
+	statusEvery     = 5 * time.Second // well inside wal_sender_timeout's 60 s
+	tailBackoffMax  = 15 * time.Second
+	tailBackoffMin  = 200 * time.Millisecond
+	bufferSegments  = 4 // the stream is not read further while this much waits for a store
+	handshakeLimit  = 20 * time.Second
+	receivePatience = 200 * time.Millisecond // the longest wait for a message before looking around
+)
+
+// tail ships flushed WAL as it is written. It holds nothing on disk: the slot
+// remembers what no store has yet.
+type tail struct {
+	settings settings.Settings
+	conn     string // resolved connection string: holds the password
+	archiver *Archiver
+	report   *reporter
+	meter    *meter
+}
+
+// run streams until ctx ends, reconnecting with growing pauses.
+func (t *tail) run(ctx context.Context) {
+	wait := tailBackoffMin
+	for {
+		began := time.Now()
+		err := t.session(ctx)
+		t.meter.update(func(s *Status) { s.TailRunning = false })
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			t.report.raise(EventTailDown, "", "", "the tail is not streaming: "+err.Error())
+		}
+		if err == nil || time.Since(began) > time.Minute {
+			wait = tailBackoffMin
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, tailBackoffMax)
+	}
+}
+
+// session is one connection: from where the slot stands, timeline after
+// timeline, until the connection breaks.
+func (t *tail) session(ctx context.Context) error {
+	link, where, err := t.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer link.close()
+	for {
+		next, err := t.stream(ctx, link, where)
+		if err != nil {
+			return err
+		}
+		if next.timeline == 0 {
+			return failure.New(failure.Unknown, "the server ended timeline %d without naming the next", where.timeline)
+		}
+		if err := t.shipHistory(ctx, link, next.timeline); err != nil {
+			return err
+		}
+		where = next
+	}
+}
+
+// position is where to stream from.
+type position struct {
+	timeline wal.Timeline
+	from     wal.LSN
+}
+
+func (t *tail) dial(ctx context.Context) (*replication, position, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	defer cancel()
+	kept, err := t.ensureSlot(ctx)
+	if err != nil {
+		return nil, position{}, err
+	}
+	link, err := openReplication(ctx, t.conn)
+	if err != nil {
+		return nil, position{}, err
+	}
+	where, err := t.whereFrom(ctx, link, kept)
+	if err != nil {
+		link.close()
+		return nil, position{}, err
+	}
+	return link, where, nil
+}
+
+// whereFrom decides where to begin: where the slot stands, on the timeline that
+// position belongs to; without one, at the start of the segment being written.
+func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (position, error) {
+	id, err := link.identify(ctx)
+	if err != nil {
+		return position{}, err
+	}
+	if id.system != t.settings.SystemID {
+		return position{}, failure.New(failure.IdentityMismatch, "the server is system %s, this source is system %s", id.system, t.settings.SystemID).
+			WithHint("correct database.conn or system_id in the settings")
+	}
+	size := t.settings.SegmentSizeBytes
+	current := position{id.timeline, size.Start(size.SegmentAt(id.timeline, id.flushed))}
+	if id.timeline > 1 {
+		if err := t.shipHistory(ctx, link, id.timeline); err != nil {
+			return position{}, err
+		}
+	}
+	// A fresh slot keeps from the last checkpoint on: segments archived long ago.
+	if kept == 0 || kept > id.flushed || kept < current.from {
+		kept = t.resumable(kept, current.from, id.flushed)
+	}
+	if id.timeline == 1 || kept >= current.from {
+		return position{id.timeline, kept}, nil
+	}
+	text, err := link.history(ctx, id.timeline)
+	if err != nil {
+		return position{}, err
+	}
+	history, err := wal.ParseHistory(id.timeline, text)
+	if err != nil {
+		return position{}, err
+	}
+	return position{history.Path().TimelineAt(kept), kept}, nil
+}
+
+// resumable returns where to go on when the slot's position lies before the
+// segment being written: from there if it is near, else from the segment's
+// start, since everything between is being archived whole.
+func (t *tail) resumable(kept, segmentStart, flushed wal.LSN) wal.LSN {
+	reach := wal.LSN(bufferSegments) * wal.LSN(t.settings.SegmentSizeBytes)
+	if kept == 0 || kept > flushed || kept+reach < segmentStart {
+		return segmentStart
+	}
+	return kept
+}
+
+// shipHistory stores a timeline's history file. PostgreSQL archives it too;
+// whoever comes second finds it there.
+func (t *tail) shipHistory(ctx context.Context, link *replication, tli wal.Timeline) error {
+	content, err := link.history(ctx, tli)
+	if err != nil {
+		return err
+	}
+	return t.archiver.pushContent(wal.FileName{Kind: wal.FileHistory, Timeline: tli}, wal.HistoryName(tli), content)
+}
+
+// stream ships one timeline until the server ends it, and returns where the next
+// begins.
+func (t *tail) stream(ctx context.Context, link *replication, where position) (position, error) {
+	done, err := link.start(ctx, t.settings.Tail.Slot, where.from, where.timeline)
+	if hasCode(err, codeRemoved) {
+		t.report.note(EventTailGap, "", where.from.String(), "the server no longer has WAL from here; archived segments cover it")
+	}
+	if err != nil {
+		return position{}, err
+	}
+	s := newShipment(t, where)
+	defer s.stop()
+	t.report.clear(EventTailDown, EventTailUp, "", "the tail is streaming")
+	t.meter.update(func(st *Status) { st.TailRunning, st.TailTimeline = true, where.timeline })
+	for !done {
+		if done, err = t.turn(ctx, link, s); err != nil {
+			return position{}, err
+		}
+	}
+	return t.handOver(ctx, link, s)
+}
+
+// turn is one round: receive what there is, ship what is due, tell the server.
+func (t *tail) turn(ctx context.Context, link *replication, s *shipment) (finished bool, err error) {
+	if !s.full() {
+		got, err := link.receive(ctx, time.Now().Add(min(receivePatience, t.settings.Tail.Interval)))
+		if err != nil && !errors.Is(err, errQuiet) {
+			return false, err
+		}
+		if err := s.take(got); err != nil {
+			return false, err
+		}
+		if got.finished {
+			return true, nil
+		}
+		if got.reply {
+			s.statusDue.Store(true)
+		}
+	} else if !pause(ctx, receivePatience) {
+		return false, failure.Wrap(failure.Unavailable, ctx.Err(), "stream WAL")
+	}
+	s.advance(time.Now())
+	if s.statusDue.Swap(false) || time.Since(s.lastStatus) > statusEvery {
+		s.lastStatus = time.Now()
+		return false, link.acknowledge(s.received(), s.safe())
+	}
+	return false, nil
+}
+
+// handOver ships the rest of a timeline that ended, and says where the next one
+// begins: at the start of the segment, whose copy on the new timeline holds the
+// old one's bytes up to the switch.
+func (t *tail) handOver(ctx context.Context, link *replication, s *shipment) (position, error) {
+	if err := s.flush(ctx); err != nil {
+		return position{}, err
+	}
+	next, err := link.finish(ctx)
+	if err != nil {
+		return position{}, err
+	}
+	size := t.settings.SegmentSizeBytes
+	return position{next, size.Start(size.SegmentAt(next, s.received()))}, nil
+}
+
+// once runs f in the background at most one at a time.
+type once struct {
+	mu   sync.Mutex
+	busy bool
+	done sync.WaitGroup
+}
+
+func (o *once) try(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy {
+		return
+	}
+	o.busy = true
+	o.done.Go(func() {
+		f()
+		o.mu.Lock()
+		o.busy = false
+		o.mu.Unlock()
+	})
+}

@@ -1,0 +1,36 @@
+package wire
+
+import "github.com/terragonlabs/holdfast/internal/failure"
+
+// Exit codes of fetch, as PostgreSQL reads them: 1 is the normal end of the
+// archive, and above 125 recovery aborts instead of ending early and opening
+// the database short of what exists (PostgreSQL documentation, restore_command;
+// xlogarchive.c, RestoreArchivedFile). 143 would be read as a shutdown, so the
+// code stays clear of 128 plus any signal.
+const (
+	FetchNotThere = 1
+	FetchAbort    = 200
+)
+
+// PushExit is the exit code of push: 0 archived, anything else below 126 means
+// that PostgreSQL keeps the segment and tries again (pgarch.c kills the archiver
+// above that).
+func PushExit(err error) int {
+	if err == nil {
+		return 0
+	}
+	return failure.ClassOf(err).ExitCode()
+}
+
+// FetchExit is the exit code of fetch. Only a definite NotFound is the end of
+// the archive; what is unknown, unreachable or damaged aborts (L29).
+func FetchExit(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case failure.ClassOf(err) == failure.NotFound:
+		return FetchNotThere
+	default:
+		return FetchAbort
+	}
+}
