@@ -34,7 +34,7 @@ func (b Bytes) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-var bytesForm = regexp.MustCompile(`^([0-9]{1,18}) ?(TiB|GiB|MiB|KiB|B)$`)
+var bytesForm = regexp.MustCompile(`^([0-9]{1,19}) ?(TiB|GiB|MiB|KiB|B)$`)
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (b *Bytes) UnmarshalText(text []byte) error {

@@ -42,7 +42,7 @@ func (r *reader) guardTokens(tokens token.Tokens) bool {
 		r.fail(Position{}, "", "the file holds more values than a plan may", "split the plan")
 		return false
 	}
-	flow, documents := 0, 0
+	flow, content := 0, false
 	for _, tok := range tokens {
 		problem, fix := "", ""
 		switch tok.Type {
@@ -51,7 +51,7 @@ func (r *reader) guardTokens(tokens token.Tokens) bool {
 		case token.TagType, token.DirectiveType:
 			problem, fix = "tags and directives are not part of a plan", "remove it"
 		case token.DocumentHeaderType:
-			if documents++; documents > 1 {
+			if content {
 				problem, fix = "the file holds a second document", "keep one plan a file"
 			}
 		case token.SequenceStartType, token.MappingStartType:
@@ -66,6 +66,7 @@ func (r *reader) guardTokens(tokens token.Tokens) bool {
 			}
 		default:
 		}
+		content = content || tok.Type != token.CommentType
 		if problem != "" {
 			r.fail(r.at(tok), "", problem, fix)
 			return false

@@ -116,30 +116,3 @@ func (f Findings) Err(name string) error {
 		name, len(wrong), first.Position, first.Message).
 		WithHint("starter plan check %s", name)
 }
-
-// YAML returns p as a plan's file that reads back as p. Comments and order of
-// keys of the file p came from are not kept. It fails with Internal rather than
-// return bytes that read back differently.
-func (p *Plan) YAML() ([]byte, error) {
-	raw, err := encode(p)
-	if err != nil {
-		return nil, err
-	}
-	again, r := read("written plan", raw)
-	if again == nil || len(r.findings) > 0 {
-		return nil, failure.New(failure.Internal, "the written plan does not read back: %v", r.findings)
-	}
-	second, err := encode(again)
-	if err != nil {
-		return nil, err
-	}
-	if string(second) != string(raw) {
-		return nil, failure.New(failure.Internal, "the written plan reads back differently")
-	}
-	return raw, nil
-}
-
-func encode(p *Plan) ([]byte, error) {
-	raw, err := yaml.MarshalWithOptions(p, yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
-	return raw, failure.Wrap(failure.Internal, err, "write plan")
-}

@@ -60,7 +60,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 		total += rest
 	}
 	if total < 0 || total > maxDuration {
-		return failure.Invalid("duration", "%.40q is longer than %s", raw, Duration(maxDuration))
+		return failure.Invalid("duration", "%.40q is longer than %s", raw, Duration(maxDuration)).
+			WithHint("write a shorter one")
 	}
 	*d = Duration(total)
 	return nil

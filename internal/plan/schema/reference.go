@@ -34,8 +34,9 @@ Every data set must be backed up at least as often as the strictest objective th
 
 ## Checked in, and run
 
-` + "`plan check`" + ` judges the text. A plan may be published before its people have keys: that they cannot sign, that a host has no
-signing key and that a gate's quorum cannot be reached are warnings then. Before a run changes anything the same findings are errors.
+` + "`plan check`" + ` judges the text. A plan may be published before its people have keys, so these are warnings then: a host without
+signing key, a gate whose quorum of people with keys is not reached, an audience told by email without a mail server. Before a run
+changes anything they are errors.
 
 `
 

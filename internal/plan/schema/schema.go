@@ -24,6 +24,9 @@ func Reflect() (*jsonschema.Schema, error) {
 	}
 	out := reflector.Reflect(&plan.Plan{})
 	out.Title = "holdfast plan"
+	if authority, ok := out.Properties.Get("authority"); ok {
+		authority.PropertyNames = scalar(reflect.TypeFor[plan.Message]())
+	}
 	return out, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/terragonlabs/holdfast/internal/plan/schema"
@@ -29,7 +30,7 @@ func current(t *testing.T, path, want string) {
 	}
 	got, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, want, string(got), "run HOLDFAST_UPDATE=1 go test ./internal/plan/schema")
+	require.Empty(t, cmp.Diff(string(got), want), "run HOLDFAST_UPDATE=1 go test ./internal/plan/schema")
 }
 
 // TestEveryKeyIsExplained: a key without a comment is a key nobody can use.

@@ -1,0 +1,81 @@
+package plan
+
+import (
+	"reflect"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+)
+
+// YAML returns p as a plan's file that reads back as p. Comments and order of
+// the file p came from are not kept. Its hash is HashOf of the bytes. It fails
+// with Internal rather than return bytes that read back differently, as text
+// with control characters would.
+func (p *Plan) YAML() ([]byte, error) {
+	var out writer
+	out.block(reflect.ValueOf(*p), 0)
+	raw := []byte(out.String())
+	again, r := read("written plan", raw)
+	if again == nil || len(r.findings) > 0 {
+		return nil, failure.New(failure.Internal, "the written plan does not read back: %v", r.findings)
+	}
+	if at := difference(reflect.ValueOf(*p), reflect.ValueOf(*again), ""); at != "" {
+		return nil, failure.New(failure.Internal, "the written plan reads back differently at %s", at)
+	}
+	return raw, nil
+}
+
+// difference returns the path of the first value that differs, or "". A list or
+// map that is nil is the same as an empty one: a file has no way to tell.
+func difference(a, b reflect.Value, path string) string {
+	switch a.Kind() {
+	case reflect.Pointer:
+		if a.IsNil() || b.IsNil() {
+			return unless(a.IsNil() == b.IsNil(), path)
+		}
+		return difference(a.Elem(), b.Elem(), path)
+	case reflect.Struct:
+		for i := range a.NumField() {
+			field := a.Type().Field(i)
+			if !field.IsExported() {
+				continue
+			}
+			if at := difference(a.Field(i), b.Field(i), join(path, field.Name)); at != "" {
+				return at
+			}
+		}
+		return ""
+	case reflect.Slice:
+		if a.Len() != b.Len() {
+			return path
+		}
+		for i := range a.Len() {
+			if at := difference(a.Index(i), b.Index(i), path+"[]"); at != "" {
+				return at
+			}
+		}
+		return ""
+	case reflect.Map:
+		if a.Len() != b.Len() {
+			return path
+		}
+		for _, key := range a.MapKeys() {
+			other := b.MapIndex(key)
+			if !other.IsValid() {
+				return join(path, key.String())
+			}
+			if at := difference(a.MapIndex(key), other, join(path, key.String())); at != "" {
+				return at
+			}
+		}
+		return ""
+	default:
+		return unless(a.Equal(b), path)
+	}
+}
+
+func unless(same bool, path string) string {
+	if same {
+		return ""
+	}
+	return path
+}
