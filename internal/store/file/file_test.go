@@ -185,7 +185,7 @@ func TestListing100000(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	storetest.MakeFiles(t, filepath.Join(dir, "objects/some/prefix"))
-	storetest.CountListing(t, s)
+	storetest.CountListing(t, s, store.ListOptions{})
 }
 
 func BenchmarkPut64MiB(b *testing.B) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/storage"
+	"google.golang.org/api/googleapi"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
@@ -79,7 +80,7 @@ func (s *Store) send(
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	w := s.bucket.Object(s.cfg.Prefix + key).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
-	w.ChunkSize, w.ChunkRetryDeadline = s.cfg.ChunkBytes, chunkRetryTime
+	w.ChunkSize, w.ChunkRetryDeadline = chunkFor(opts.SizeBytes, s.cfg.ChunkBytes), chunkRetryTime
 	w.CRC32C, w.SendCRC32C = sum, true
 	w.ContentType = "application/octet-stream" // else the client looks into the bytes
 	w.Metadata = map[string]string{DigestName: opts.SHA256.String(), markName: mark}
@@ -97,6 +98,13 @@ func (s *Store) send(
 		return nil, err
 	}
 	return w.Attrs(), nil
+}
+
+// chunkFor returns a chunk no larger than the body needs: the client allocates a
+// whole one even for a body of a few bytes.
+func chunkFor(sizeBytes int64, chunkBytes int) int {
+	need := (sizeBytes/googleapi.MinUploadChunkSize + 1) * googleapi.MinUploadChunkSize
+	return int(min(int64(chunkBytes), need))
 }
 
 // settle decides what a refusal means by the mark of what is there now.

@@ -62,7 +62,7 @@ func TestOpenedStoresPassTheSuite(t *testing.T) {
 			for _, result := range storetest.Report(t.Context(), target) {
 				switch result.Verdict {
 				case storetest.Shown:
-				case storetest.NotShownVerdict:
+				case storetest.NotShown:
 					absent = append(absent, result.Check)
 				case storetest.Broken:
 					t.Errorf("%s: %s", result.Check, result.Detail)

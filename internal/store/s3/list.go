@@ -62,36 +62,46 @@ func (s *Store) listKeys(ctx context.Context, prefix, after string) iter.Seq2[st
 }
 
 func (s *Store) listVersions(ctx context.Context, prefix, after string) iter.Seq2[store.Object, error] {
-	input := &s3.ListObjectVersionsInput{
-		Bucket: &s.cfg.Bucket, Prefix: &prefix, KeyMarker: optional(after), EncodingType: types.EncodingTypeUrl,
-	}
 	return func(yield func(store.Object, error) bool) {
-		for {
-			page, err := s.client.ListObjectVersions(ctx, input)
-			if err != nil {
-				yield(store.Object{}, s.classed(ctx, err, "list versions of %q", prefix))
-				return
-			}
-			objects, err := s.merged(page)
-			if err != nil {
-				yield(store.Object{}, err)
-				return
-			}
-			for _, obj := range objects {
-				// A key marker without a version is exclusive at AWS, inclusive elsewhere.
-				if s.cfg.Prefix+obj.Key <= after {
+		var last store.Object
+		for page, err := range s.versionPages(ctx, prefix, after) {
+			for _, obj := range page {
+				// Markers are exclusive at AWS; elsewhere a page may begin with them.
+				if s.cfg.Prefix+obj.Key <= after || (obj.Key == last.Key && obj.Version == last.Version) {
 					continue
 				}
+				last = obj
 				if !yield(obj, nil) {
 					return
 				}
 			}
-			if page.IsTruncated == nil || !*page.IsTruncated {
+			if err != nil {
+				yield(store.Object{}, err)
+				return
+			}
+		}
+	}
+}
+
+// versionPages yields one page after the other, and an error as the last.
+func (s *Store) versionPages(ctx context.Context, prefix, after string) iter.Seq2[[]store.Object, error] {
+	input := &s3.ListObjectVersionsInput{
+		Bucket: &s.cfg.Bucket, Prefix: &prefix, KeyMarker: optional(after), EncodingType: types.EncodingTypeUrl,
+	}
+	return func(yield func([]store.Object, error) bool) {
+		for {
+			page, err := s.client.ListObjectVersions(ctx, input)
+			if err != nil {
+				yield(nil, s.classed(ctx, err, "list versions of %q", prefix))
+				return
+			}
+			objects, err := s.merged(page)
+			if !yield(objects, err) || err != nil || page.IsTruncated == nil || !*page.IsTruncated {
 				return
 			}
 			marker, err := decoder(page.EncodingType)(value(page.NextKeyMarker))
 			if err != nil || marker == "" {
-				yield(store.Object{}, s.noMarker(prefix))
+				yield(nil, s.noMarker(prefix))
 				return
 			}
 			input.KeyMarker, input.VersionIdMarker = &marker, page.NextVersionIdMarker

@@ -160,7 +160,49 @@ func TestListing100000(t *testing.T) {
 	server := startServer(t)
 	base := filepath.Join(server.DataDir, plainBucket, "some/prefix")
 	storetest.MakeFiles(t, base)
-	storetest.CountListing(t, open(t, configFor(server, plainBucket)))
+	s := open(t, configFor(server, plainBucket))
+	storetest.CountListing(t, s, store.ListOptions{})
+	storetest.CountListing(t, s, store.ListOptions{Versions: true})
+}
+
+// More versions of one key than fit on a page, forged over the first: all are
+// listed once, newest first, and the first is still there.
+func TestVersionsAcrossPages(t *testing.T) {
+	t.Parallel()
+	const forged = 1020
+	cfg := configFor(startServer(t), lockedBucket)
+	attacker, err := rival.S3(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, cfg)
+	first := put(t, s, "b", []byte("first"))
+	put(t, s, "a", []byte("before"))
+	put(t, s, "c", []byte("after"))
+	for range forged {
+		if err := attacker.Overwrite(t.Context(), "b", []byte("forged"), store.Digest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var keys strings.Builder
+	seen := map[string]bool{}
+	lastOfB := ""
+	for obj, err := range s.List(t.Context(), "", store.ListOptions{Versions: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[obj.Version] {
+			t.Fatalf("version %s listed twice", obj.Version)
+		}
+		seen[obj.Version] = true
+		keys.WriteString(obj.Key)
+		if obj.Key == "b" {
+			lastOfB = obj.Version
+		}
+	}
+	if want := "a" + strings.Repeat("b", forged+1) + "c"; keys.String() != want || lastOfB != first.Version {
+		t.Errorf("%d entries listed, want %d; the oldest is %s, want %s", keys.Len(), len(want), lastOfB, first.Version)
+	}
 }
 
 func BenchmarkPut64MiB(b *testing.B) { storetest.BenchmarkPut(b, benchStore(b)) }

@@ -36,24 +36,24 @@ type Check struct {
 	Name    string
 	Promise string // what a user may rely on when it is shown
 	// Run writes below prefix, which nobody else uses. It returns nil when the
-	// promise held, a *NotShown, or what broke it.
+	// promise held, a *NotShownError, or what broke it.
 	Run func(ctx context.Context, target Target, prefix string) error
 }
 
-// NotShown is the reason why a check could not be made.
-type NotShown struct{ Reason string }
+// NotShownError is the reason why a check could not be made.
+type NotShownError struct{ Reason string }
 
 // Error implements error.
-func (n *NotShown) Error() string { return "not shown here: " + n.Reason }
+func (n *NotShownError) Error() string { return "not shown here: " + n.Reason }
 
 // Verdict is how a check ended.
 type Verdict string
 
 // The verdicts.
 const (
-	Shown           Verdict = "shown"
-	NotShownVerdict Verdict = "not shown here"
-	Broken          Verdict = "broken"
+	Shown    Verdict = "shown"
+	NotShown Verdict = "not shown here"
+	Broken   Verdict = "broken"
 )
 
 // Result is the outcome of one check.
@@ -85,11 +85,11 @@ func (c Check) Do(ctx context.Context, target Target) Result {
 		err = errors.Join(err, fmt.Errorf("remove %s: %w", prefix, cleanupErr))
 	}
 	result := Result{Check: c.Name, Promise: c.Promise, Verdict: Shown, Took: time.Since(began), Err: err}
-	var notShown *NotShown
+	var notShown *NotShownError
 	switch {
 	case err == nil:
 	case errors.As(err, &notShown) && err == error(notShown): //nolint:errorlint // joined with another error it is broken
-		result.Verdict, result.Detail = NotShownVerdict, notShown.Reason
+		result.Verdict, result.Detail = NotShown, notShown.Reason
 	default:
 		result.Verdict, result.Detail = Broken, err.Error()
 	}

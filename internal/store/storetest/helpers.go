@@ -94,7 +94,7 @@ func keys(ctx context.Context, s store.Store, prefix string, opts store.ListOpti
 
 func rivalOf(target Target) (Rival, error) {
 	if target.Rival == nil {
-		return nil, &NotShown{Reason: "no second client to play the attacker"}
+		return nil, &NotShownError{Reason: "no second client to play the attacker"}
 	}
 	return target.Rival, nil
 }

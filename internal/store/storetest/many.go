@@ -40,10 +40,10 @@ func MakeFiles(t *testing.T, base string) {
 
 // CountListing lists what MakeFiles made, in order and complete, and logs how
 // long it took.
-func CountListing(t *testing.T, s store.Store) {
+func CountListing(t *testing.T, s store.Store, opts store.ListOptions) {
 	t.Helper()
 	began, count, last := time.Now(), 0, ""
-	for obj, err := range s.List(t.Context(), "", store.ListOptions{}) {
+	for obj, err := range s.List(t.Context(), "", opts) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,5 +56,5 @@ func CountListing(t *testing.T, s store.Store) {
 	if count != manySets*manyParts {
 		t.Fatalf("listed %d objects, want %d", count, manySets*manyParts)
 	}
-	t.Logf("listed %d objects in %s", count, time.Since(began))
+	t.Logf("listed %d objects in %s (versions: %v)", count, time.Since(began), opts.Versions)
 }

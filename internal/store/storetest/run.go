@@ -20,11 +20,11 @@ func Run(t *testing.T, open func(t *testing.T) Target, absent ...string) {
 			switch {
 			case result.Verdict == Broken:
 				t.Errorf("%s: %s", result.Promise, result.Detail)
-			case result.Verdict == NotShownVerdict && !expected[check.Name]:
+			case result.Verdict == NotShown && !expected[check.Name]:
 				t.Errorf("not shown, and not expected to be: %s", result.Detail)
 			case result.Verdict == Shown && expected[check.Name]:
 				t.Error("shown, but declared as impossible here: take it off the list")
-			case result.Verdict == NotShownVerdict:
+			case result.Verdict == NotShown:
 				t.Logf("not shown here: %s", result.Detail)
 			}
 		})

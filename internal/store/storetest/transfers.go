@@ -55,14 +55,14 @@ func rangedReads(ctx context.Context, target Target, prefix string) error {
 		})
 	}
 	group.Wait()
-	return errors.Join(append(errs,
+	return errors.Join(errors.Join(errs...),
 		expectRange(ctx, s, key, made.Version, 0, 1, data[:1]),
 		expectRange(ctx, s, key, made.Version, size-1, 1, data[size-1:]),
 		expectRange(ctx, s, key, made.Version, 100, 0, data[100:]),
 		expectRange(ctx, s, key, made.Version, size-10, 1000, data[size-10:]),
 		expectRange(ctx, s, key, made.Version, size, 0, nil),
 		expectRange(ctx, s, key, made.Version, size+5, 10, nil),
-	)...)
+	)
 }
 
 func expectRange(ctx context.Context, s store.Store, key, version string, offset, length int64, want []byte) error {

@@ -14,7 +14,7 @@ import (
 // versioned puts one object and returns it, with the rival to attack it.
 func versioned(ctx context.Context, target Target, key string, data []byte) (store.Object, Rival, error) {
 	if !target.Store.Capabilities().Versions {
-		return store.Object{}, nil, &NotShown{Reason: "the store keeps no versions"}
+		return store.Object{}, nil, &NotShownError{Reason: "the store keeps no versions"}
 	}
 	rival, err := rivalOf(target)
 	if err != nil {
@@ -101,7 +101,7 @@ const (
 func locked(ctx context.Context, target Target, prefix string) error {
 	s := target.Store
 	if !s.Capabilities().Locks {
-		return &NotShown{Reason: "the store enforces no retention locks"}
+		return &NotShownError{Reason: "the store enforces no retention locks"}
 	}
 	probe, err := put(ctx, s, prefix+"clock", []byte("now"))
 	if err != nil {

@@ -39,18 +39,17 @@ func StartS3(ctx context.Context, dir string) (*S3, error) {
 			return nil, failure.Wrap(failure.Unavailable, err, "create %s", path)
 		}
 	}
-	metadata, err := metadataArguments(dir, data)
-	if err != nil {
+	if err := checkMetadata(data); err != nil {
 		return nil, err
 	}
 	server := &S3{Region: "us-east-1", AccessKey: "holdfast", SecretKey: config.NewSecret(rand.Text()), DataDir: data}
+	var err error
 	server.process, err = launch(ctx, "versitygw", dir, func(host, port string) []string {
 		// Without --keep-alive it closes the connection after every answer.
-		args := []string{
+		return []string{
 			"--access", server.AccessKey, "--secret", server.SecretKey.Reveal(), "--region", server.Region,
-			"--port", host + ":" + port, "--quiet", "--keep-alive", "posix", "--versioning-dir", versions,
+			"--port", host + ":" + port, "--quiet", "--keep-alive", "posix", "--versioning-dir", versions, data,
 		}
-		return append(append(args, metadata...), data)
 	})
 	if err != nil {
 		return nil, err
@@ -85,16 +84,14 @@ func (s *S3) client() *awss3.Client {
 	})
 }
 
-// metadataArguments chooses where the server keeps metadata: in extended
-// attributes where the file system has them, else in a parallel directory. A
-// tmpfs has user attributes only from Linux 6.6 on, some overlays have none.
-func metadataArguments(dir, data string) ([]string, error) {
-	if err := unix.Setxattr(data, "user.holdfast.probe", []byte("1"), 0); err == nil {
-		return nil, nil
+// checkMetadata refuses a file system that cannot hold the server's metadata. It
+// keeps them in extended attributes, which ext4, xfs, btrfs and overlays on them
+// have, and tmpfs from Linux 6.6 on. Its other way, sidecar files, answers 500 to
+// the deletion of a version and shows a new object late to losers of a race.
+func checkMetadata(dir string) error {
+	if err := unix.Setxattr(dir, "user.holdfast.probe", []byte("1"), 0); err != nil {
+		return failure.New(failure.InvalidInput, "%s is on a file system without user extended attributes: %v", dir, err).
+			WithHint("set TMPDIR to a directory on ext4, xfs or btrfs")
 	}
-	sidecar := filepath.Join(dir, "sidecar")
-	if err := os.MkdirAll(sidecar, 0o700); err != nil {
-		return nil, failure.Wrap(failure.Unavailable, err, "create %s", sidecar)
-	}
-	return []string{"--sidecar", sidecar}, nil
+	return nil
 }
