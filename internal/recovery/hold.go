@@ -39,16 +39,20 @@ func (b Ballot) State() (LeaseState, error) {
 	state := LeaseState{NextToken: top + 1, Free: true, Why: "nobody holds it"}
 	open := b.electors() - len(readable) // stores that may hold what we cannot see
 	votes := map[string]int{}
+	var holders []string // in a fixed order, so that every reading answers alike
 	for _, view := range readable {
 		record, found := view.record(top)
 		switch {
 		case !found:
 			open++
 		case record.live(view.Now, 0):
-			votes[record.Holder]++
+			if votes[record.Holder]++; votes[record.Holder] == 1 {
+				holders = append(holders, record.Holder)
+			}
 		}
 	}
-	for holder, count := range votes {
+	for _, holder := range holders {
+		count := votes[holder]
 		if count >= quorum {
 			state.Holder, state.Token, state.Free = holder, top, false
 			state.Expires, state.Why = earliestExpiry(readable, top), "live in a majority of the stores"
