@@ -1,0 +1,17 @@
+// Package replay turns a restored data directory into a cluster that stands,
+// paused and isolated, exactly where it was asked to, and promotes it.
+//
+// # Isolation
+//
+// A restored cluster is configured so that it cannot hurt the original, whoever
+// starts it: no archiving, no primary to connect to, no TCP, a private socket
+// directory, its own pg_hba.conf. The settings are one marked block at the end
+// of postgresql.auto.conf, and Release takes it out again at cut-over.
+//
+// # Reaching the target
+//
+// Exit 0 is not success. Replay returns what was reached (timeline, position,
+// time of the last commit) for the caller to compare with what was asked, and
+// fails with TargetMissed or WALGap, saying how far it came, when recovery ended
+// early.
+package replay

@@ -1,0 +1,121 @@
+package replay
+
+import (
+	"context"
+	"strings"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/cluster"
+	"github.com/terragonlabs/holdfast/internal/wal"
+)
+
+// maxLogBytes bounds what is read of the server's log.
+const maxLogBytes = 8 << 20
+
+// words returns the log's lines of this run that contain any of the phrases,
+// which Configure keeps in English.
+func (f *follower) words(phrases ...string) []string {
+	from := max(f.logFrom, f.cluster.LogSize()-maxLogBytes)
+	text, err := f.cluster.LogFrom(from, maxLogBytes)
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for line := range strings.Lines(text) {
+		for _, phrase := range phrases {
+			if strings.Contains(line, phrase) {
+				found = append(found, strings.TrimSpace(line))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// stopWords are what the server says when it stops at a target
+// (src/backend/access/transam/xlogrecovery.c, recoveryStopsBefore and …After).
+func (f *follower) stopWords() []string {
+	return f.words("recovery stopping ", "recovery stopped ")
+}
+
+// timelineOf takes the newest timeline WAL was read from: pg_control learns of
+// it only at the next restart point.
+func (f *follower) timelineOf(now state) wal.Timeline {
+	newest := now.timeline
+	for _, line := range f.words("restored log file \"") {
+		_, name, _ := strings.Cut(line, "restored log file \"")
+		if len(name) < 24 {
+			continue
+		}
+		segment, err := wal.DefaultSegmentSize.ParseSegment(name[:16] + "00000000")
+		if err == nil && segment.Timeline <= f.target.Timeline {
+			newest = max(newest, segment.Timeline)
+		}
+	}
+	return newest
+}
+
+// stillAlive turns "cannot connect" into the reason when the server is gone,
+// and into nothing while it is merely not ready.
+func (f *follower) stillAlive(ctx context.Context, connecting error) error {
+	process, err := f.cluster.Process(ctx)
+	if err != nil {
+		return err
+	}
+	if process.Life == cluster.Running {
+		if failure.Is(connecting, failure.Unavailable) {
+			return nil
+		}
+		return connecting
+	}
+	return f.explain(ctx, connecting)
+}
+
+// explain says why a recovering server ended, and how far it came.
+func (f *follower) explain(ctx context.Context, cause error) error {
+	far := f.howFar(ctx)
+	if words := f.words("recovery ended before configured recovery target was reached"); len(words) > 0 {
+		return failure.New(failure.TargetMissed, "%s target %s was not reached: WAL ended %s", f.target.Kind, f.target.describe(), far).
+			WithHint("choose a target that WAL reaches, or find the missing segments: starter backup verify")
+	}
+	missing := f.words("WAL ends before", "could not locate required checkpoint record", "could not find redo location",
+		"could not locate a valid checkpoint record", "requested timeline")
+	if len(missing) > 0 {
+		return failure.New(failure.WALGap, "recovery ended %s: %s", far, missing[0]).
+			WithHint("starter backup verify")
+	}
+	if words := f.words("FATAL:", "PANIC:"); len(words) > 0 {
+		return failure.New(failure.Unknown, "recovery ended %s: %s", far, words[0]).WithHint("read %s", f.cluster.LogFile)
+	}
+	return cause
+}
+
+func (f *follower) howFar(ctx context.Context) string {
+	for _, line := range f.words("last completed transaction was at log time") {
+		_, at, _ := strings.Cut(line, "log time ")
+		return "after the transaction of " + at + f.redoDone()
+	}
+	if identity, err := f.cluster.Identity(ctx); err == nil {
+		return "near " + max(identity.MinRecovery, identity.Redo).String() + f.redoDone()
+	}
+	return "at an unknown position" + f.redoDone()
+}
+
+func (f *follower) redoDone() string {
+	for _, line := range f.words("redo done at ") {
+		_, at, _ := strings.Cut(line, "redo done at ")
+		position, _, _ := strings.Cut(at, " ")
+		return ", redo done at " + position
+	}
+	return ""
+}
+
+func (t Target) describe() string {
+	settings := t.settings()
+	for _, name := range []string{"recovery_target_time", "recovery_target_lsn", "recovery_target_xid", "recovery_target_name"} {
+		if settings[name] != "" {
+			return settings[name]
+		}
+	}
+	return t.LSN.String()
+}

@@ -1,0 +1,180 @@
+package replay
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/cluster"
+	"github.com/terragonlabs/holdfast/internal/wal"
+)
+
+const pollInterval = 100 * time.Millisecond
+
+// Progress is how replay goes.
+type Progress struct {
+	LSN            wal.LSN       `json:"lsn"`
+	Bytes          int64         `json:"bytes"` // replayed since the first look
+	BytesPerSecond float64       `json:"bytes_per_second"`
+	ETA            time.Duration `json:"eta"` // 0: unknown
+}
+
+// Reached is where recovery stands.
+type Reached struct {
+	Timeline     wal.Timeline `json:"timeline"`
+	LSN          wal.LSN      `json:"lsn"`
+	LastCommitAt time.Time    `json:"last_commit_at"` // UTC; zero: no transaction was replayed
+	Paused       bool         `json:"paused"`
+	Bytes        int64        `json:"bytes"`          // of WAL, from the first look on: a lower bound
+	Said         []string     `json:"said,omitempty"` // the server's own words about where it stopped
+}
+
+// Options tune Run.
+type Options struct {
+	Superuser string         // default "postgres"
+	EndLSN    wal.LSN        // for the ETA; 0: unknown
+	Progress  func(Progress) // may be nil
+}
+
+// Run starts a configured cluster and follows it until it stands at the target.
+// Called again it follows the server that already runs, or starts it again:
+// PostgreSQL goes on from its last restart point. A cluster that was promoted
+// already is Refused. Errors: TargetMissed and WALGap say how far it came.
+func Run(ctx context.Context, c *cluster.Cluster, target Target, opts Options) (Reached, error) {
+	if err := target.check(); err != nil {
+		return Reached{}, err
+	}
+	if opts.Superuser == "" {
+		opts.Superuser = "postgres"
+	}
+	f := &follower{cluster: c, target: target, opts: opts, server: c.Server(opts.Superuser), logFrom: c.LogSize()}
+	process, err := c.Process(ctx)
+	if err != nil {
+		return Reached{}, err
+	}
+	if process.Life == cluster.Running {
+		f.logFrom = 0 // it was started by an earlier call: its words are further up
+	}
+	if err := c.Start(ctx, cluster.StartOptions{}); err != nil {
+		return Reached{}, f.explain(ctx, err)
+	}
+	err = pg.Poll(ctx, "replay to reach its target", pollInterval, f.look)
+	return f.reached, err
+}
+
+type follower struct {
+	cluster *cluster.Cluster
+	target  Target
+	opts    Options
+	server  pg.Server
+	logFrom int64
+
+	begin   time.Time
+	first   wal.LSN
+	reached Reached
+}
+
+// state is one look at a recovering server.
+type state struct {
+	recovering, paused bool
+	lsn                wal.LSN
+	lastCommit         *time.Time
+	timeline           wal.Timeline
+}
+
+func (f *follower) look(ctx context.Context) (bool, error) {
+	var now state
+	err := f.server.Do(ctx, func(conn *pgx.Conn) error {
+		var err error
+		now, err = read(ctx, conn)
+		return err
+	})
+	if err != nil {
+		return false, f.stillAlive(ctx, err)
+	}
+	if !now.recovering {
+		return false, failure.New(failure.Refused, "%s is not recovering: it was promoted already", f.cluster.DataDir)
+	}
+	f.report(now)
+	if !f.arrived(now) {
+		return false, f.pausedEarly(now)
+	}
+	return true, f.arrive(now)
+}
+
+// pauseState: PostgreSQL 14 tells "requested" from "paused".
+func read(ctx context.Context, conn *pgx.Conn) (state, error) {
+	pause := "pg_get_wal_replay_pause_state() = 'paused'"
+	num, err := pg.One[int](ctx, conn, "ask for the version", "SELECT current_setting('server_version_num')::int")
+	if err != nil {
+		return state{}, err
+	}
+	if pg.MajorOfNum(num) < 14 {
+		pause = "pg_is_wal_replay_paused()"
+	}
+	var now state
+	var position *string
+	var timeline int32
+	err = conn.QueryRow(ctx, `SELECT r, CASE WHEN r THEN `+pause+` ELSE false END, pg_last_wal_replay_lsn()::text,
+		pg_last_xact_replay_timestamp(), (SELECT greatest(c.timeline_id, m.min_recovery_end_timeline)
+		FROM pg_control_checkpoint() c, pg_control_recovery() m) FROM pg_is_in_recovery() r`).
+		Scan(&now.recovering, &now.paused, &position, &now.lastCommit, &timeline)
+	if err != nil {
+		return state{}, pg.Classify(err, "ask how far replay is")
+	}
+	now.timeline = wal.Timeline(timeline)
+	if position != nil {
+		now.lsn, err = wal.ParseLSN(*position)
+	}
+	return now, err
+}
+
+// arrived: a target stops replay itself; "latest" is reached when the proven
+// end was replayed.
+func (f *follower) arrived(now state) bool {
+	if f.target.Kind == Latest {
+		return now.lsn >= f.target.LSN
+	}
+	return now.paused && len(f.stopWords()) > 0
+}
+
+// pausedEarly: PostgreSQL also pauses when its settings are too small for the
+// primary's; waiting would last forever.
+func (f *follower) pausedEarly(now state) error {
+	if !now.paused || f.target.Kind == Latest {
+		return nil
+	}
+	if words := f.words("insufficient parameter settings"); len(words) > 0 {
+		return failure.New(failure.InvalidInput, "replay paused at %s, before its target: %s", now.lsn, words[0]).
+			WithHint("read %s and raise the settings it names", f.cluster.LogFile)
+	}
+	return nil
+}
+
+func (f *follower) arrive(now state) error {
+	f.reached = Reached{Timeline: f.timelineOf(now), LSN: now.lsn, Paused: now.paused, Bytes: int64(now.lsn - f.first), Said: f.stopWords()}
+	if now.lastCommit != nil {
+		f.reached.LastCommitAt = now.lastCommit.UTC()
+	}
+	return nil
+}
+
+func (f *follower) report(now state) {
+	if f.begin.IsZero() {
+		f.begin, f.first = time.Now(), now.lsn
+	}
+	if f.opts.Progress == nil {
+		return
+	}
+	p := Progress{LSN: now.lsn, Bytes: int64(now.lsn - f.first)}
+	if took := time.Since(f.begin).Seconds(); took > 0 {
+		p.BytesPerSecond = float64(p.Bytes) / took
+	}
+	if f.opts.EndLSN > now.lsn && p.BytesPerSecond > 0 {
+		p.ETA = time.Duration(float64(f.opts.EndLSN-now.lsn) / p.BytesPerSecond * float64(time.Second))
+	}
+	f.opts.Progress(p)
+}
