@@ -1,0 +1,104 @@
+package archive
+
+import (
+	"io"
+	"sync"
+)
+
+const chunkBytes = 1 << 20
+
+// chunkPool recycles buffer chunks, so that memory follows what parts really
+// take and the collector has little to do.
+type chunkPool struct{ pool sync.Pool }
+
+func (p *chunkPool) get() *[chunkBytes]byte {
+	if chunk, ok := p.pool.Get().(*[chunkBytes]byte); ok {
+		return chunk
+	}
+	return new([chunkBytes]byte)
+}
+
+// buffer is an append-only byte sequence in chunks. Reads may be concurrent once
+// writing has ended.
+type buffer struct {
+	pool   *chunkPool
+	chunks []*[chunkBytes]byte
+	size   int64
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	total := len(p)
+	for len(p) > 0 {
+		at := int(b.size % chunkBytes)
+		if at == 0 {
+			b.chunks = append(b.chunks, b.pool.get())
+		}
+		n := copy(b.chunks[len(b.chunks)-1][at:], p)
+		b.size += int64(n)
+		p = p[n:]
+	}
+	return total, nil
+}
+
+// ReadFrom fills chunks straight from r.
+func (b *buffer) ReadFrom(r io.Reader) (int64, error) {
+	start := b.size
+	for {
+		at := int(b.size % chunkBytes)
+		if at == 0 {
+			b.chunks = append(b.chunks, b.pool.get())
+		}
+		n, err := r.Read(b.chunks[len(b.chunks)-1][at:])
+		b.size += int64(n)
+		if n == 0 && at == 0 {
+			b.pool.pool.Put(b.chunks[len(b.chunks)-1])
+			b.chunks = b.chunks[:len(b.chunks)-1]
+		}
+		if err == io.EOF {
+			return b.size - start, nil
+		}
+		if err != nil {
+			return b.size - start, err
+		}
+	}
+}
+
+// ReadAt implements io.ReaderAt.
+func (b *buffer) ReadAt(p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) && off < b.size {
+		chunk := b.chunks[off/chunkBytes][off%chunkBytes:]
+		chunk = chunk[:min(int64(len(chunk)), b.size-off)]
+		n := copy(p[done:], chunk)
+		done += n
+		off += int64(n)
+	}
+	if done < len(p) {
+		return done, io.EOF
+	}
+	return done, nil
+}
+
+// reader reads the whole buffer.
+func (b *buffer) reader() *io.SectionReader { return io.NewSectionReader(b, 0, b.size) }
+
+// writeTo hands every chunk to w, without copying.
+func (b *buffer) writeTo(w io.Writer) error {
+	left := b.size
+	for _, chunk := range b.chunks {
+		n := min(left, chunkBytes)
+		if _, err := w.Write(chunk[:n]); err != nil {
+			return err
+		}
+		left -= n
+	}
+	return nil
+}
+
+// release gives the chunks back. The buffer is empty after.
+func (b *buffer) release() {
+	for _, chunk := range b.chunks {
+		b.pool.pool.Put(chunk)
+	}
+	b.chunks, b.size = nil, 0
+}

@@ -1,0 +1,142 @@
+package archive
+
+import (
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+// Config says what to back up to where. Zero values get the stated defaults.
+type Config struct {
+	Source    string        // whose data this is: a plan's source name
+	SetID     SetID         // default: new, of the given Kind. Give the same one again to resume
+	Kind      Kind          // wanted; an incremental becomes a full when its index is lost or its chain too long
+	Stores    []store.Store // all are written at once
+	MinStores int           // a set commits when this many stores hold all of it; default: all
+	StateDir  string        // this host's index and journals; survives restarts; exists
+
+	Recipients keyring.Recipients
+	Mode       keyring.Mode
+	Signer     keyring.Signer
+	Trusted    keyring.Trust // whose earlier sets to believe; the signer's own key is always added
+
+	MaxIncrements int           // since the last full; default 14
+	MaxChainAge   time.Duration // since the last full began; default 8 days
+	RetainUntil   time.Time     // lock on every object the set needs; zero: none
+
+	SliceBytes  int64 // default 4 MiB, at most 32 MiB; a multiple of 8 KiB
+	PartBytes   int64 // plaintext after which a part is closed; default 64 MiB
+	Workers     int   // read, compress and encrypt in parallel; default: processors
+	MemoryBytes int64 // bound on part buffers; default 288 MiB (whole process then stays under 512 MiB)
+	// ReadBytesPerSecond throttles reading so that a backup does not hurt the
+	// service; 0: unthrottled.
+	ReadBytesPerSecond int64
+	TotalBytes         int64 // expected, for Progress only
+
+	// Inspect sees every slice once while it is in memory, from many goroutines
+	// (page checksums). What it returns marks the set damaged; it must not keep data.
+	Inspect  func(path string, offsetBytes int64, data []byte) []Damage
+	Progress func(Progress) // called at most five times a second, never concurrently
+	Log      *zap.Logger
+	Now      func() time.Time // the host's clock
+}
+
+const (
+	defaultSliceBytes    = 4 << 20
+	defaultPartBytes     = 64 << 20
+	maxPartBytes         = 256 << 20
+	defaultMemoryBytes   = 288 << 20
+	defaultMaxIncrements = 14
+	defaultMaxChainAge   = 8 * 24 * time.Hour
+	pageBytes            = 8 << 10
+)
+
+func (c Config) prepare() (Config, error) {
+	c.SliceBytes = orDefault(c.SliceBytes, defaultSliceBytes)
+	c.PartBytes = orDefault(c.PartBytes, defaultPartBytes)
+	c.MemoryBytes = orDefault(c.MemoryBytes, defaultMemoryBytes)
+	c.MaxIncrements = orDefault(c.MaxIncrements, defaultMaxIncrements)
+	c.MaxChainAge = orDefault(c.MaxChainAge, defaultMaxChainAge)
+	c.MinStores = orDefault(c.MinStores, len(c.Stores))
+	c.Workers = orDefault(c.Workers, runtime.GOMAXPROCS(0))
+	c.Kind = orDefault(c.Kind, Full)
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.SetID == "" {
+		c.SetID = NewSetID(c.Now(), c.Kind)
+	}
+	c.Trusted = append(keyring.TrustAlways(c.Signer.Public()), c.Trusted...)
+	// One part under construction for each worker must fit, or none would finish.
+	c.Workers = max(1, min(c.Workers, int(c.MemoryBytes/partReserve(c.PartBytes, c.SliceBytes))))
+	return c, c.validate()
+}
+
+func (c *Config) validate() error {
+	if err := CheckSource(c.Source); err != nil {
+		return err
+	}
+	if _, err := ParseSetID(string(c.SetID)); err != nil {
+		return err
+	}
+	if c.Kind != Full && c.Kind != Incremental {
+		return failure.Invalid("kind", "%.20q is neither full nor incremental", c.Kind)
+	}
+	if c.SetID.asked() != c.Kind {
+		return failure.Invalid("set", "%s does not name a set of kind %s", c.SetID, c.Kind)
+	}
+	if err := checkStores(c.Stores); err != nil {
+		return err
+	}
+	switch {
+	case c.MinStores < 1 || c.MinStores > len(c.Stores):
+		return failure.Invalid("min_stores", "is %d of %d stores", c.MinStores, len(c.Stores))
+	case c.StateDir == "":
+		return failure.Invalid("state_dir", "is missing: journals and the index live there")
+	case c.SliceBytes < pageBytes || c.SliceBytes > maxSliceBytes || c.SliceBytes%pageBytes != 0:
+		return failure.Invalid("slice_bytes", "is %d, want a multiple of %d up to %d", c.SliceBytes, pageBytes, maxSliceBytes)
+	case c.PartBytes < c.SliceBytes || c.PartBytes > maxPartBytes:
+		return failure.Invalid("part_bytes", "is %d, want %d to %d", c.PartBytes, c.SliceBytes, maxPartBytes)
+	case c.MemoryBytes < partReserve(c.PartBytes, c.SliceBytes):
+		return failure.Invalid("memory_bytes", "is %d, one part needs %d", c.MemoryBytes, partReserve(c.PartBytes, c.SliceBytes))
+	}
+	return nil
+}
+
+// checkStores wants at least one store and different names.
+func checkStores(stores []store.Store) error {
+	names := map[string]bool{}
+	for _, s := range stores {
+		if names[s.Name()] {
+			return failure.Invalid("stores", "name %q is used twice", s.Name())
+		}
+		names[s.Name()] = true
+	}
+	if len(stores) == 0 {
+		return failure.Invalid("stores", "none given")
+	}
+	return nil
+}
+
+// partReserve is the most ciphertext one part can have: the plaintext at which it
+// is closed, the slice that went over it, and what tar, zstd and OpenPGP add.
+func partReserve(partBytes, sliceBytes int64) int64 {
+	plain := partBytes + sliceBytes
+	return plain + plain/64 + 2<<20
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}

@@ -1,0 +1,102 @@
+package archive
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+// storeView is what one store holds.
+type storeView struct {
+	name      string
+	found     map[SetID]foundDescriptor
+	anomalies []Anomaly
+	err       error
+}
+
+type foundDescriptor struct {
+	descriptor *Descriptor
+	digest     store.Digest
+	copied     Copy
+}
+
+// viewStore reads the descriptors below prefix.
+func viewStore(ctx context.Context, s store.Store, source, prefix string, trusted keyring.Trust) storeView {
+	view := storeView{name: s.Name(), found: map[SetID]foundDescriptor{}}
+	versions := map[SetID][]store.Object{}
+	for object, err := range s.List(ctx, prefix, store.ListOptions{Versions: true}) {
+		if err != nil {
+			view.err = err
+			return view
+		}
+		if set, rest, ok := setOfKey(source, object.Key); ok && rest == descriptorName {
+			versions[set] = append(versions[set], object)
+		}
+	}
+	for set, objects := range versions {
+		slices.Reverse(objects) // oldest first
+		for _, object := range objects {
+			if err := view.look(ctx, s, source, set, object, trusted); err != nil {
+				view.err = err
+				return view
+			}
+		}
+	}
+	return view
+}
+
+// look judges one version of one descriptor. It returns an error only when the
+// store did not answer: then nothing is known.
+func (v *storeView) look(ctx context.Context, s store.Store, source string, set SetID, object store.Object, trusted keyring.Trust) error {
+	if object.DeleteMarker {
+		v.note(DeleteMarker, set, "a delete marker of "+object.Modified.UTC().Format(time.RFC3339))
+		return nil
+	}
+	document, err := readDocument(ctx, s, object)
+	if err != nil && !failure.Is(err, failure.Corrupt) {
+		return err
+	}
+	var d *Descriptor
+	if err == nil {
+		d, err = ParseDescriptor(document, source, set, trusted, object.Modified)
+	}
+	if err != nil {
+		v.note(Forged, set, "version "+object.Version+": "+err.Error())
+		return nil
+	}
+	digest := store.DigestOf(document)
+	if first, ok := v.found[set]; ok {
+		if first.digest != digest {
+			v.note(TwoDescriptors, set, "version "+object.Version+" differs from the older one")
+		}
+		return nil
+	}
+	v.found[set] = foundDescriptor{d, digest, Copy{Version: object.Version, Stored: object.Modified}}
+	return nil
+}
+
+func (v *storeView) note(kind AnomalyKind, set SetID, detail string) {
+	v.anomalies = append(v.anomalies, Anomaly{Kind: kind, Store: v.name, Set: set, Detail: detail})
+}
+
+// readDocument reads one version of a descriptor, bounded.
+func readDocument(ctx context.Context, s store.Store, object store.Object) ([]byte, error) {
+	body, _, err := s.Get(ctx, object.Key, store.GetOptions{Version: object.Version})
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	document, err := io.ReadAll(io.LimitReader(body, maxDescriptorBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(document) > maxDescriptorBytes {
+		return nil, failure.New(failure.Corrupt, "descriptor is larger than %d bytes", maxDescriptorBytes)
+	}
+	return document, nil
+}

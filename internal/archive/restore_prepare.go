@@ -1,0 +1,168 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/store"
+)
+
+// destination is one place a slice's content goes.
+type destination struct {
+	entry *Entry
+	slice Slice
+}
+
+// wanted says which members of which parts are needed where.
+type wanted map[int]map[string][]destination
+
+type counts struct{ written, kept atomic.Int64 }
+
+// prepare makes directories, links and files of the right size, and finds out
+// what content is missing. Running twice finds what the first run left.
+func (r *restore) prepare(ctx context.Context) (wanted, error) {
+	for _, entry := range r.entries {
+		if entry.Type == TypeDirectory {
+			if err := r.makeDirectory(entry); err != nil {
+				return nil, failure.Wrap(classOfFile(err), err, "make directory %q", entry.Path)
+			}
+		}
+	}
+	missing, mu := wanted{}, sync.Mutex{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.cfg.Workers)
+	for _, entry := range r.entries {
+		if entry.Type == TypeDirectory || (entry.Type == TypeFile && r.last[entry.Path]) {
+			continue
+		}
+		group.Go(func() error {
+			need, err := r.prepareEntry(ctx, entry)
+			if err != nil {
+				return failure.Wrap(classOfFile(err), err, "prepare %q", entry.Path)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			missing.add(entry, need)
+			return nil
+		})
+	}
+	err := group.Wait()
+	for _, entry := range r.entries {
+		if entry.Type == TypeFile && r.last[entry.Path] {
+			missing.add(entry, entry.Slices)
+		}
+	}
+	return missing, err
+}
+
+func (w wanted) add(entry *Entry, slices []Slice) {
+	for _, s := range slices {
+		if w[s.Part] == nil {
+			w[s.Part] = map[string][]destination{}
+		}
+		w[s.Part][s.Member] = append(w[s.Part][s.Member], destination{entry, s})
+	}
+}
+
+func (r *restore) makeDirectory(entry *Entry) error {
+	root, name := r.target.resolve(entry.Path)
+	if name == "." {
+		return nil
+	}
+	if err := clearPath(root, name, TypeDirectory); err != nil {
+		return err
+	}
+	if err := root.MkdirAll(name, 0o700); err != nil {
+		return err
+	}
+	if r.fresh {
+		return nil
+	}
+	return root.Chmod(name, 0o700) // a killed run may have closed it already
+}
+
+// prepareEntry returns the slices the entry still lacks.
+func (r *restore) prepareEntry(ctx context.Context, entry *Entry) ([]Slice, error) {
+	root, name := r.target.resolve(entry.Path)
+	if err := clearPath(root, name, entry.Type); err != nil {
+		return nil, err
+	}
+	if entry.Type == TypeSymlink {
+		return nil, root.Symlink(r.linkTarget(entry), name)
+	}
+	file, err := openForWrite(root, name)
+	if err != nil {
+		return nil, err
+	}
+	need := entry.Slices
+	if !r.fresh {
+		need, err = r.compare(ctx, file, entry)
+	}
+	if err == nil {
+		err = file.Truncate(entry.SizeBytes)
+	}
+	return need, errors.Join(err, file.Close())
+}
+
+func (r *restore) linkTarget(entry *Entry) string {
+	if dir, mapped := r.cfg.Map[entry.Path]; mapped {
+		return dir
+	}
+	return entry.Target
+}
+
+// openForWrite opens or creates a file, making missing parents, and takes a mode
+// that a finished restore set into account.
+func openForWrite(root *os.Root, name string) (*os.File, error) {
+	open := func() (*os.File, error) { return root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600) }
+	file, err := open()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := root.MkdirAll(parentOf(name), 0o700); err != nil {
+			return nil, err
+		}
+		return open()
+	case errors.Is(err, fs.ErrPermission):
+		if err := root.Chmod(name, 0o600); err != nil {
+			return nil, err
+		}
+		return open()
+	}
+	return file, err
+}
+
+// compare hashes what is on disk and returns the slices that differ. Gaps of a
+// shrunk file must read as zeros: such a file starts again from nothing.
+func (r *restore) compare(ctx context.Context, file *os.File, entry *Entry) ([]Slice, error) {
+	if entry.Outcome == Shrunk {
+		return entry.Slices, file.Truncate(0)
+	}
+	var need []Slice
+	buf := make([]byte, 1<<20)
+	for _, s := range entry.Slices {
+		if err := ctx.Err(); err != nil {
+			return nil, failure.Wrap(failure.Unavailable, err, "compare")
+		}
+		sum := sha256.New()
+		n, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{io.NewSectionReader(file, s.Offset, s.SizeBytes)}, buf)
+		if err != nil {
+			return nil, err
+		}
+		if n != s.SizeBytes || store.Digest(sum.Sum(nil)) != s.SHA256 {
+			need = append(need, s)
+			continue
+		}
+		r.counts.kept.Add(n)
+		r.meter.add(n, 0, 0)
+	}
+	return need, nil
+}
