@@ -52,6 +52,14 @@ func figure(f recovery.Figure) string {
 	return text
 }
 
+// uncertainty is the clocks' share in a figure, "" where there is none.
+func uncertainty(f recovery.Figure) string {
+	if !f.Known || f.Uncertainty == 0 {
+		return ""
+	}
+	return "± " + duration(f.Uncertainty) + " for the clocks"
+}
+
 func objective(o recovery.Objective) string {
 	switch {
 	case o.Any:

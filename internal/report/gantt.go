@@ -12,13 +12,13 @@ import (
 // The drawing's measures, in its own units; the page scales it.
 const (
 	ganttWidth   = 1000.0
-	labelWidth   = 270.0
+	labelWidth   = 310.0
 	plotRight    = 985.0
 	rowHeight    = 19.0
 	headHeight   = 28.0
 	axisHeight   = 46.0
 	maxStepRows  = 60 // the longest steps are drawn, the table lists all
-	maxLabel     = 42 // characters
+	maxLabel     = 40 // characters
 	budgetWithin = 1.6
 )
 

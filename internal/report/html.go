@@ -54,7 +54,7 @@ func HTML(in Input) ([]byte, error) {
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"date": date, "moment": moment, "amount": amount, "figure": figure, "objective": objective, "verdict": verdict,
-		"yesNo": yesNo, "orDash": orDash, "joined": joined, "tone": tone,
+		"uncertainty": uncertainty, "yesNo": yesNo, "orDash": orDash, "joined": joined, "tone": tone,
 		"labelled": func(label string, f recovery.Figure) labelled { return labelled{label, f} },
 		"plus":     func(a, b float64) float64 { return a + b },
 		"minus":    func(a, b float64) float64 { return a - b },
