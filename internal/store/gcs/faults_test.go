@@ -58,3 +58,18 @@ func TestLostAnswerDoesNotClaimAnothersObject(t *testing.T) {
 		t.Errorf("got class %s: %v", failure.ClassOf(err), err)
 	}
 }
+
+// Bits flipped on the way are found. Google refuses them; the emulator keeps the
+// object and only the answer's checksum shows it.
+func TestFlippedOnTheWayIsFound(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, true)
+	decide, happened := storetest.Once(storetest.FlipRequest, isUpload)
+	cfg := configFor(server)
+	cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+	data := bytes.Repeat([]byte("x"), 5000)
+	_, err := open(t, cfg).Put(t.Context(), "object", bytes.NewReader(data), putOptions(data))
+	if !failure.Is(err, failure.Corrupt) || !happened() {
+		t.Errorf("got class %s: %v", failure.ClassOf(err), err)
+	}
+}

@@ -42,6 +42,9 @@ func (s *Store) Put(ctx context.Context, key string, body io.ReaderAt, opts stor
 	if err != nil {
 		return s.settle(ctx, key, mark, opts, s.classed(ctx, err, "put %s", key))
 	}
+	if attrs.CRC32C != sum { // GCS would have refused it; an emulator does not
+		return store.Object{}, failure.New(failure.Corrupt, "put %s: store %s received bytes with CRC32C %08x, sent %08x", key, s.cfg.Name, attrs.CRC32C, sum)
+	}
 	made, err := s.describe(attrs)
 	if err != nil {
 		return store.Object{}, err
