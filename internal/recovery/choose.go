@@ -11,11 +11,10 @@ import (
 // Choose returns the set and the proved WAL chain that lead to the target.
 //
 // The way is chosen first, then the set: the timeline that leads to the target
-// (see pickRoute), on it the newest set that is consistent before the target.
-// Newest wins even over a verified older one, since every chain from an older
-// set contains the newer set's chain: going back adds replay and risk, never
-// reach. Verified only breaks ties; damaged sets, sets of another cluster and
-// sets that no store holds are never used.
+// (see pickRoute), on it the newest set that is consistent before the target and
+// has all of its WAL. Newest wins even over a verified older one, since going back
+// adds replay and risk, never reach. Verified only breaks ties; damaged sets, sets
+// of another cluster and sets that no store holds are never used.
 //
 // Errors: InvalidInput, IdentityMismatch (sets or WAL are another cluster's),
 // WALGap (names the first missing segment), TargetUnreachable (names the bounds).
@@ -30,11 +29,7 @@ func Choose(q Question) (Choice, error) {
 	if err != nil {
 		return Choice{}, err
 	}
-	set, err := pickSet(q, route, goal)
-	if err != nil {
-		return Choice{}, err
-	}
-	proved, err := prove(q.WAL, route.path, set, goal)
+	set, proved, err := pickSet(q, route, goal)
 	if err != nil {
 		return Choice{}, err
 	}
@@ -92,14 +87,26 @@ func newest(sets []SetSummary) int {
 	return best
 }
 
-// pickSet returns the newest set on the route that is consistent by the goal.
-func pickSet(q Question, r route, g goal) (SetSummary, error) {
+// pickSet returns the first set, in order of preference, whose WAL chain to the
+// goal is whole. A less preferred set helps only where backups overlapped, and
+// the preferred one began before a gap that the other began after; both end at
+// the same goal. When none is whole the preferred set's gap is the error.
+func pickSet(q Question, r route, g goal) (SetSummary, chain, error) {
 	sets := usable(q, r)
 	reachable := slices.DeleteFunc(slices.Clone(sets), func(s SetSummary) bool { return !g.allows(s) })
 	if len(reachable) == 0 {
-		return SetSummary{}, tooEarly(q, r, sets)
+		return SetSummary{}, chain{}, tooEarly(q, r, sets)
 	}
-	return slices.MaxFunc(reachable, preference), nil
+	slices.SortFunc(reachable, func(a, b SetSummary) int { return preference(b, a) })
+	var refused error
+	for _, s := range reachable {
+		proved, err := prove(q.WAL, r.path, s, g)
+		if err == nil {
+			return s, proved, nil
+		}
+		refused = cmp.Or(refused, err)
+	}
+	return SetSummary{}, chain{}, refused
 }
 
 // usable returns the sets that can start recovery on the route at all.

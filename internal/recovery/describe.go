@@ -77,7 +77,7 @@ func estimate(rates Rates, fetch, replay int64) Amount {
 
 func reasons(q Question, r route, c Choice) []string {
 	why := []string{
-		fmt.Sprintf("Set %s is the newest sound set on timeline %d's path that is consistent (at %s, %s) before the target.",
+		fmt.Sprintf("Set %s is the newest sound set on timeline %d's path that is consistent (at %s, %s) before the target and has all of its WAL.",
 			c.Set.ID, c.TargetTimeline, c.Set.StopLSN, timeText(c.Set.StoppedAt)),
 	}
 	if !c.Set.Verified.Proved() {
