@@ -106,12 +106,10 @@ func names[T any](j *judgement, path string, list []T, of func(T) (key, name str
 }
 
 // refer demands that name is in an index.
-func (j *judgement) refer(at, what, name string, index map[string]int) bool {
-	if _, ok := index[name]; ok {
-		return true
+func (j *judgement) refer(at, what, name string, index map[string]int) {
+	if _, ok := index[name]; !ok {
+		j.errorf(at, suggest(name, index), "there is no %s %q in this plan", what, clip(name))
 	}
-	j.errorf(at, suggest(name, index), "there is no %s %q in this plan", what, clip(name))
-	return false
 }
 
 // referAll demands that every name of a list is in an index, once.

@@ -49,8 +49,8 @@ func (r *reader) errorf(path, fix, format string, args ...any) *Finding {
 }
 
 // warnf records a warning at a path of the plan.
-func (r *reader) warnf(path, fix, format string, args ...any) *Finding {
-	return r.add(Warning, r.locate(path), path, fmt.Sprintf(format, args...), fix)
+func (r *reader) warnf(path, fix, format string, args ...any) {
+	r.add(Warning, r.locate(path), path, fmt.Sprintf(format, args...), fix)
 }
 
 // locate finds the place of path, or of the nearest value that holds it.

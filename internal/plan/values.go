@@ -88,10 +88,10 @@ func (r RPO) Std() time.Duration { return time.Duration(r) }
 
 // String returns the bound, "none", or "" where nothing is stated.
 func (r RPO) String() string {
-	switch {
-	case r == AcceptableLoss:
+	switch r {
+	case AcceptableLoss:
 		return "none"
-	case r == 0:
+	case 0:
 		return ""
 	default:
 		return Duration(r).String()

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
@@ -34,43 +36,48 @@ func difference(a, b reflect.Value, path string) string {
 		}
 		return difference(a.Elem(), b.Elem(), path)
 	case reflect.Struct:
-		for i := range a.NumField() {
-			field := a.Type().Field(i)
-			if !field.IsExported() {
-				continue
-			}
-			if at := difference(a.Field(i), b.Field(i), join(path, field.Name)); at != "" {
-				return at
-			}
-		}
-		return ""
+		return structDifference(a, b, path)
 	case reflect.Slice:
 		if a.Len() != b.Len() {
 			return path
 		}
 		for i := range a.Len() {
-			if at := difference(a.Index(i), b.Index(i), path+"[]"); at != "" {
+			if at := difference(a.Index(i), b.Index(i), fmt.Sprintf("%s[%d]", path, i)); at != "" {
 				return at
 			}
 		}
 		return ""
 	case reflect.Map:
-		if a.Len() != b.Len() {
-			return path
-		}
-		for _, key := range a.MapKeys() {
-			other := b.MapIndex(key)
-			if !other.IsValid() {
-				return join(path, key.String())
-			}
-			if at := difference(a.MapIndex(key), other, join(path, key.String())); at != "" {
-				return at
-			}
-		}
-		return ""
+		return mapDifference(a, b, path)
 	default:
 		return unless(a.Equal(b), path)
 	}
+}
+
+func structDifference(a, b reflect.Value, path string) string {
+	for i := range a.NumField() {
+		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+		if name == "" {
+			continue // where the plan was read from
+		}
+		if at := difference(a.Field(i), b.Field(i), join(path, name)); at != "" {
+			return at
+		}
+	}
+	return ""
+}
+
+func mapDifference(a, b reflect.Value, path string) string {
+	if a.Len() != b.Len() {
+		return path
+	}
+	for _, key := range a.MapKeys() {
+		at, other := join(path, key.String()), b.MapIndex(key)
+		if !other.IsValid() || difference(a.MapIndex(key), other, at) != "" {
+			return at
+		}
+	}
+	return ""
 }
 
 func unless(same bool, path string) string {

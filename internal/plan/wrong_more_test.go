@@ -19,8 +19,10 @@ func wrongDatabases() []wrong {
 		{"no primary", "{host: yard-2, role: primary", "{host: yard-2, role: replica", "has 0 primaries", "exactly one"},
 		{"bad port", "port: 6002, bin_dir: /opt/pg17/bin, aside_port: 6102", "port: §0, bin_dir: /opt/pg17/bin, aside_port: 6102", "is not a port", "65535"},
 		{"clashing ports", "aside_port: 6101, workspace: /srv/restore/bookings}\n    roles", "aside_port: §6001, workspace: /srv/restore/bookings}\n    roles", "on host yard-1", "own"},
-		{"overlapping directories", "data_dir: /srv/pg/ledger, port: 6002, bin_dir: /opt/pg17/bin, aside_port: 6102, workspace: /srv/restore/ledger}\n    roles",
-			"data_dir: §/srv/pg/bookings/x, port: 6002, bin_dir: /opt/pg17/bin, aside_port: 6102, workspace: /srv/restore/ledger}\n    roles", "overlap", "own"},
+		{
+			"overlapping directories", "data_dir: /srv/pg/ledger, port: 6002, bin_dir: /opt/pg17/bin, aside_port: 6102, workspace: /srv/restore/ledger}\n    roles",
+			"data_dir: §/srv/pg/bookings/x, port: 6002, bin_dir: /opt/pg17/bin, aside_port: 6102, workspace: /srv/restore/ledger}\n    roles", "overlap", "own",
+		},
 		{"workspace in the data directory", "workspace: /srv/restore/bookings", "workspace: §/srv/pg/bookings/restore", "overlap", "own"},
 		{"superuser as application", "roles: [{name: clerk}]", "roles: [{name: §harbourmaster}]", "cannot be fenced", "own"},
 		{"nobody to fence", "roles: [{name: clerk}]", "roles: []", "is an empty list", "at least one"},

@@ -111,8 +111,10 @@ func wrongObjectives() []wrong {
 		{"cycle", "depends_on: [dns, registry]", "depends_on: [dns, registry, gate-terminal]", "gate-terminal → booking-desk → gate-terminal", "remove one"},
 		{"unknown source", "sources: [customs-forms]", "sources: [§custom-forms]", "no source", "did you mean customs-forms?"},
 		{"no backup", "priority: P4, sources: [customs-forms]", "priority: P4", "service archive has no backup", "list the databases or sources"},
-		{"RPO under its tier", "{name: paperwork, title: Paperwork, rpo: 1h}", "{name: paperwork, title: Paperwork, rpo: 20m}",
-			"customs-forms may lose at most 20m (data class paperwork), but is backed up every 30m", "at least every 20m"},
+		{
+			"RPO under its tier", "{name: paperwork, title: Paperwork, rpo: 1h}", "{name: paperwork, title: Paperwork, rpo: 20m}",
+			"customs-forms may lose at most 20m (data class paperwork), but is backed up every 30m", "at least every 20m",
+		},
 		{"RPO of the service under its tier", "priority: P4, sources:", "priority: P4, rpo: 20m, sources:", "customs-forms may lose at most 20m (service archive", "every 20m"},
 		{"RPO under the tail", "tail_interval: 10s", "tail_interval: §2h", "may lose at most 1h", "write at most 1h"},
 		{"tier without schedule", "tiers: [hourly]", "tiers: [§weekly]", "no schedule for the weekly tier", "add a schedule"},
