@@ -29,8 +29,10 @@ func run() *evidence.Chain {
 	c.Append(evidence.Entry{At: at(1), Kind: evidence.PhaseEntered, Phase: "Assessment", Title: "Assessment, budget 15m"})
 	c.Append(evidence.Entry{At: at(2), Kind: evidence.StepStarted, Phase: "Assessment", Step: "fence", Title: "Stop application writes", Target: "db1 system 7310"})
 	c.Append(evidence.Entry{At: at(4), Kind: evidence.UndoRegistered, Phase: "Assessment", Step: "fence", Title: "Resume application writes"})
-	c.Append(evidence.Entry{At: at(5), Kind: evidence.StepSucceeded, Phase: "Assessment", Step: "fence", Title: "Stop application writes",
-		Data: []evidence.Pair{{Key: "terminated", Value: "12"}, {Key: "last_lsn", Value: "0/5000060"}}})
+	c.Append(evidence.Entry{
+		At: at(5), Kind: evidence.StepSucceeded, Phase: "Assessment", Step: "fence", Title: "Stop application writes",
+		Data: []evidence.Pair{{Key: "terminated", Value: "12"}, {Key: "last_lsn", Value: "0/5000060"}},
+	})
 	c.Append(evidence.Entry{At: at(6), Kind: evidence.GateOpened, Phase: "Assessment", Step: "restore", Title: "Approve the restore"})
 	c.Append(evidence.Entry{At: at(60), Kind: evidence.GateRefused, Phase: "Assessment", Step: "restore", Title: "Approval does not count", Actor: "ann", Detail: "the requester may not approve\nrole commander is needed"})
 	c.Append(evidence.Entry{At: at(3725), Kind: evidence.GatePassed, Phase: "Assessment", Step: "restore", Title: "Restore approved", Actor: "bob"})
@@ -165,8 +167,10 @@ func TestAnyEntrySurvivesJSON(t *testing.T) {
 		c := evidence.New(rapid.String().Draw(r, "id"))
 		for range rapid.IntRange(1, 4).Draw(r, "entries") {
 			bytes := string(rapid.SliceOf(rapid.Byte()).Draw(r, "bytes"))
-			e := evidence.Entry{At: epoch.Add(time.Duration(rapid.Int64().Draw(r, "at") % 1e15)), Kind: evidence.Note, Title: bytes,
-				Detail: strings.Repeat(bytes, rapid.IntRange(0, 900).Draw(r, "times"))}
+			e := evidence.Entry{
+				At: epoch.Add(time.Duration(rapid.Int64().Draw(r, "at") % 1e15)), Kind: evidence.Note, Title: bytes,
+				Detail: strings.Repeat(bytes, rapid.IntRange(0, 900).Draw(r, "times")),
+			}
 			for range rapid.IntRange(0, 40).Draw(r, "pairs") {
 				e.Data = append(e.Data, evidence.Pair{Key: bytes, Value: bytes})
 			}

@@ -90,16 +90,41 @@ func TestChooseOnOneTimeline(t *testing.T) {
 		reach  recovery.Reach
 		loss   time.Duration
 	}{
-		"a time between two heartbeats": {toTime(15.2), "new", []wal.Range{{Timeline: 1, First: 10, Last: 15}}, false,
-			recovery.Reach{LSN: lsn(15.5), Time: at(15), Proof: lsn(15), Basis: recovery.BasisHeartbeat}, 6*time.Minute + 30*time.Second},
-		"a time before the newest set's end": {toTime(11.2), "old", []wal.Range{{Timeline: 1, First: 2, Last: 11}}, false,
-			recovery.Reach{LSN: lsn(11.5), Time: at(11), Proof: lsn(11), Basis: recovery.BasisHeartbeat}, 10*time.Minute + 30*time.Second},
-		"a position": {toLSN(12.25), "new", []wal.Range{{Timeline: 1, First: 10, Last: 12}}, false,
-			recovery.Reach{LSN: lsn(12.25), Time: at(12), Proof: lsn(12), Basis: recovery.BasisExact}, 9*time.Minute + 30*time.Second},
-		"a position at a segment's start": {toLSN(13), "new", []wal.Range{{Timeline: 1, First: 10, Last: 13}}, false,
-			recovery.Reach{LSN: lsn(13), Time: at(13), Proof: lsn(13), Basis: recovery.BasisExact}, 8*time.Minute + 30*time.Second},
-		"latest, with the tail (L12)": {toLatest, "new", []wal.Range{{Timeline: 1, First: 10, Last: 20}}, true,
-			recovery.Reach{LSN: lsn(21.5), Time: at(21.5), Proof: lsn(21.5), Basis: recovery.BasisHeartbeat}, 0},
+		"a time between two heartbeats": {
+			toTime(15.2), "new",
+			[]wal.Range{{Timeline: 1, First: 10, Last: 15}},
+			false,
+			recovery.Reach{LSN: lsn(15.5), Time: at(15), Proof: lsn(15), Basis: recovery.BasisHeartbeat},
+			6*time.Minute + 30*time.Second,
+		},
+		"a time before the newest set's end": {
+			toTime(11.2), "old",
+			[]wal.Range{{Timeline: 1, First: 2, Last: 11}},
+			false,
+			recovery.Reach{LSN: lsn(11.5), Time: at(11), Proof: lsn(11), Basis: recovery.BasisHeartbeat},
+			10*time.Minute + 30*time.Second,
+		},
+		"a position": {
+			toLSN(12.25), "new",
+			[]wal.Range{{Timeline: 1, First: 10, Last: 12}},
+			false,
+			recovery.Reach{LSN: lsn(12.25), Time: at(12), Proof: lsn(12), Basis: recovery.BasisExact},
+			9*time.Minute + 30*time.Second,
+		},
+		"a position at a segment's start": {
+			toLSN(13), "new",
+			[]wal.Range{{Timeline: 1, First: 10, Last: 13}},
+			false,
+			recovery.Reach{LSN: lsn(13), Time: at(13), Proof: lsn(13), Basis: recovery.BasisExact},
+			8*time.Minute + 30*time.Second,
+		},
+		"latest, with the tail (L12)": {
+			toLatest, "new",
+			[]wal.Range{{Timeline: 1, First: 10, Last: 20}},
+			true,
+			recovery.Reach{LSN: lsn(21.5), Time: at(21.5), Proof: lsn(21.5), Basis: recovery.BasisHeartbeat},
+			0,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -143,28 +168,43 @@ func TestChooseAcrossAFailover(t *testing.T) {
 		ranges   []wal.Range
 	}{
 		"L7 latest follows the history": {toLatest, nil, 2, []wal.Range{{Timeline: 1, First: 10, Last: 11}, {Timeline: 2, First: 12, Last: 24}}},
-		"L2 a set taken after the failover": {toLatest,
-			func(q *recovery.Question) { q.Sets = append(q.Sets, set("after", 2, 14.25, 15.5)) }, 2, []wal.Range{{Timeline: 2, First: 14, Last: 24}}},
+		"L2 a set taken after the failover": {
+			toLatest,
+			func(q *recovery.Question) { q.Sets = append(q.Sets, set("after", 2, 14.25, 15.5)) }, 2,
+			[]wal.Range{{Timeline: 2, First: 14, Last: 24}},
+		},
 		"a time before the failover": {toTime(12.2), nil, 2, []wal.Range{{Timeline: 1, First: 10, Last: 11}, {Timeline: 2, First: 12, Last: 12}}},
-		"the parent's copy serves up to the switch": {toLSN(12.25),
+		"the parent's copy serves up to the switch": {
+			toLSN(12.25),
 			func(q *recovery.Question) {
 				q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 12), have(2, 13, 24)}
-			}, 2, []wal.Range{{Timeline: 1, First: 10, Last: 12}}},
-		"L13 a forgotten primary does not capture latest": {toLatest,
+			}, 2,
+			[]wal.Range{{Timeline: 1, First: 10, Last: 12}},
+		},
+		"L13 a forgotten primary does not capture latest": {
+			toLatest,
 			func(q *recovery.Question) {
 				q.WAL.Ranges = append(q.WAL.Ranges, have(1, 12, 14))
 				q.Heartbeats = append(q.Heartbeats, beat(1, 13.9), beat(1, 14.4))
-			}, 2, []wal.Range{{Timeline: 1, First: 10, Last: 11}, {Timeline: 2, First: 12, Last: 24}}},
-		"L13 nor a time at which both were alive": {toTime(14.2),
+			}, 2,
+			[]wal.Range{{Timeline: 1, First: 10, Last: 11}, {Timeline: 2, First: 12, Last: 24}},
+		},
+		"L13 nor a time at which both were alive": {
+			toTime(14.2),
 			func(q *recovery.Question) {
 				q.WAL.Ranges = append(q.WAL.Ranges, have(1, 12, 14))
 				q.Heartbeats = append(q.Heartbeats, beat(1, 14.1), beat(1, 14.4))
-			}, 2, []wal.Range{{Timeline: 1, First: 10, Last: 11}, {Timeline: 2, First: 12, Last: 14}}},
-		"after a rolled-back recovery the old timeline lives on": {toLatest,
+			}, 2,
+			[]wal.Range{{Timeline: 1, First: 10, Last: 11}, {Timeline: 2, First: 12, Last: 14}},
+		},
+		"after a rolled-back recovery the old timeline lives on": {
+			toLatest,
 			func(q *recovery.Question) {
 				q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 30), have(2, 12, 13)}
 				q.Heartbeats = append([]recovery.Heartbeat{beat(2, 13)}, beat(1, 30.5))
-			}, 1, []wal.Range{{Timeline: 1, First: 10, Last: 30}}},
+			}, 1,
+			[]wal.Range{{Timeline: 1, First: 10, Last: 30}},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -222,12 +262,18 @@ func TestChooseRefuses(t *testing.T) {
 		class   failure.Class
 		message string
 	}{
-		"L4 a gap after the set": {toTime(18.2), func(q *recovery.Question) { q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 13), have(1, 15, 20)} },
-			failure.WALGap, "00000001000000000000000E"},
-		"L4 a gap inside the set": {toTime(18.2), func(q *recovery.Question) { q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 9), have(1, 11, 20)} },
-			failure.WALGap, "00000001000000000000000A"},
-		"a gap before the tail": {toLatest, func(q *recovery.Question) { q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 18)} },
-			failure.WALGap, "000000010000000000000013"},
+		"L4 a gap after the set": {
+			toTime(18.2), func(q *recovery.Question) { q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 13), have(1, 15, 20)} },
+			failure.WALGap, "00000001000000000000000E",
+		},
+		"L4 a gap inside the set": {
+			toTime(18.2), func(q *recovery.Question) { q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 9), have(1, 11, 20)} },
+			failure.WALGap, "00000001000000000000000A",
+		},
+		"a gap before the tail": {
+			toLatest, func(q *recovery.Question) { q.WAL.Ranges = []recovery.SegmentRange{have(1, 1, 18)} },
+			failure.WALGap, "000000010000000000000013",
+		},
 		"a range that no store has": {toLatest, func(q *recovery.Question) { q.WAL.Ranges[0].Stores = nil }, failure.WALGap, "00000001000000000000000A"},
 		"before the oldest set":     {toTime(3.2), nil, failure.TargetUnreachable, "set: old is consistent from 2026-03-01T09:03:30Z"},
 		"after the newest WAL":      {toTime(25), nil, failure.TargetUnreachable, "ends at 0/1580000, newest commit known in it 2026-03-01T09:21:30Z"},
@@ -311,8 +357,8 @@ func TestEstimatedDurationNeedsMeasuredRates(t *testing.T) {
 	}
 	q.Rates = recovery.Rates{FetchBytesPerSecond: 1 << 20, ReplayBytesPerSecond: 1 << 20, Overhead: time.Second}
 	choice, err = recovery.Choose(q)
-	want := recovery.Amount{Duration: 7 * time.Second, Known: true}
-	if err != nil || choice.EstimatedDuration.Duration.Truncate(time.Second) != want.Duration || choice.BytesToFetch != 1000+3*(1<<20) {
+	// Three whole segments are fetched with the set's 1000 bytes, then replayed.
+	if err != nil || choice.EstimatedDuration.Duration.Truncate(time.Second) != 7*time.Second || choice.BytesToFetch != 1000+3*(1<<20) {
 		t.Fatalf("%v, %s, %d bytes", err, choice.EstimatedDuration, choice.BytesToFetch)
 	}
 }

@@ -21,13 +21,22 @@ func TestPropose(t *testing.T) {
 		want     recovery.Target
 		loss     recovery.Amount
 	}{
-		"the log names the commit": {[]recovery.Onset{broken, damaging}, recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1},
-			recovery.Amount{Duration: minutes(6.5), Known: true}},
-		"broken before the log says so": {[]recovery.Onset{damaging, earlier}, recovery.Target{Kind: recovery.TargetTime, Time: at(13), Inclusive: true},
-			recovery.Amount{Duration: minutes(8.5), Known: true}},
+		"the log names the commit": {
+			[]recovery.Onset{broken, damaging},
+			recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1},
+			recovery.Amount{Duration: minutes(6.5), Known: true},
+		},
+		"broken before the log says so": {
+			[]recovery.Onset{damaging, earlier},
+			recovery.Target{Kind: recovery.TargetTime, Time: at(13), Inclusive: true},
+			recovery.Amount{Duration: minutes(8.5), Known: true},
+		},
 		"only bad pages": {[]recovery.Onset{page}, recovery.Target{Kind: recovery.TargetLatest}, recovery.Amount{}},
-		"bad pages and a bad migration": {[]recovery.Onset{page, damaging}, recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1},
-			recovery.Amount{Duration: minutes(6.5), Known: true}},
+		"bad pages and a bad migration": {
+			[]recovery.Onset{page, damaging},
+			recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1},
+			recovery.Amount{Duration: minutes(6.5), Known: true},
+		},
 		"a person's word": {[]recovery.Onset{word}, recovery.Target{Kind: recovery.TargetTime, Time: at(15)}, recovery.Amount{Duration: minutes(6.5), Known: true}},
 	}
 	for name, c := range cases {

@@ -43,8 +43,10 @@ func drawWorld(t *rapid.T) world {
 	for i := range rapid.IntRange(1, 4).Draw(t, "sets") {
 		w.drawSet(t, string(rune('a'+i)), timelines)
 	}
-	w.question.Target = recovery.Target{Kind: recovery.TargetLSN, LSN: quarter * wal.LSN(rapid.IntRange(4, 60).Draw(t, "target")),
-		Timeline: wal.Timeline(rapid.IntRange(0, timelines).Draw(t, "target timeline"))}
+	w.question.Target = recovery.Target{
+		Kind: recovery.TargetLSN, LSN: quarter * wal.LSN(rapid.IntRange(4, 60).Draw(t, "target")),
+		Timeline: wal.Timeline(rapid.IntRange(0, timelines).Draw(t, "target timeline")),
+	}
 	return w
 }
 

@@ -63,8 +63,10 @@ func TestRetain(t *testing.T) {
 		"the last verified stays":               {[]recovery.SetSummary{aged("a", 30, "restored"), aged("b", 20, "none"), aged("c", 1, "none")}, policy, "b", ""},
 		"without any verified set nothing goes": {[]recovery.SetSummary{aged("a", 30, "none"), aged("b", 1, "none")}, policy, "", ""},
 		"L6 after an upgrade the old ones go":   {[]recovery.SetSummary{aged("old", 20, "read"), upgraded}, policy, "old", ""},
-		"what a live incremental uses stays": {[]recovery.SetSummary{aged("full", 40, "read"), aged("mid", 20, "none", "full"), aged("inc", 1, "read", "mid"), aged("loose", 30, "read")},
-			policy, "loose", ""},
+		"what a live incremental uses stays": {
+			[]recovery.SetSummary{aged("full", 40, "read"), aged("mid", 20, "none", "full"), aged("inc", 1, "read", "mid"), aged("loose", 30, "read")},
+			policy, "loose", "",
+		},
 		"locked stays":                      {[]recovery.SetSummary{locked, aged("b", 1, "read")}, policy, "", ""},
 		"a damaged source freezes":          {[]recovery.SetSummary{aged("a", 20, "read"), aged("b", 2, "read"), damaged}, policy, "", "damaged source"},
 		"and never counts once looked into": {[]recovery.SetSummary{aged("a", 20, "read"), aged("b", 30, "read"), damaged}, recovery.RetentionPolicy{KeepFor: 7 * day, KeepVerified: 1, AcknowledgedDamage: []string{"damaged"}}, "b", ""},

@@ -15,8 +15,13 @@ import (
 // moment counted once. Before Detected nobody worked. The rest is machine time.
 func RTO(in Instants, waits []Wait, objective Objective) RTOResult {
 	points := []point{
-		{"disrupted", in.Disrupted}, {"detected", in.Detected}, {"declared", in.Declared}, {"started", in.Started},
-		{"data recovered", in.DataRecovered}, {"serving", in.Serving}, {"verified", in.Verified},
+		{"disrupted", in.Disrupted},
+		{"detected", in.Detected},
+		{"declared", in.Declared},
+		{"started", in.Started},
+		{"data recovered", in.DataRecovered},
+		{"serving", in.Serving},
+		{"verified", in.Verified},
 	}
 	result := RTOResult{Total: between(points[0], points[6], objective)}
 	result.Undetected = span(in.Disrupted, in.Detected)

@@ -26,8 +26,10 @@ func minutes(n float64) time.Duration { return time.Duration(n * float64(time.Mi
 func TestRTOCountsEveryMinuteOnce(t *testing.T) {
 	t.Parallel()
 	waits := []recovery.Wait{
-		{Reason: "restore gate", From: at(12), To: at(20)}, {Reason: "restore gate, second approver", From: at(18), To: at(22)},
-		{Reason: "cut-over gate", From: at(45), To: at(48)}, {Reason: "before anybody knew", From: at(1), To: at(2)},
+		{Reason: "restore gate", From: at(12), To: at(20)},
+		{Reason: "restore gate, second approver", From: at(18), To: at(22)},
+		{Reason: "cut-over gate", From: at(45), To: at(48)},
+		{Reason: "before anybody knew", From: at(1), To: at(2)},
 	}
 	got := recovery.RTO(incident(), waits, recovery.Objective{Limit: 4 * time.Hour})
 	if got.Total.Duration != time.Hour || got.Total.Verdict != recovery.VerdictMet {
@@ -108,8 +110,10 @@ func TestTimeArithmeticProperties(t *testing.T) {
 		instant := func(name string) recovery.Instant {
 			return recovery.Instant{At: at(rapid.Float64Range(0, 100).Draw(t, name)), Known: rapid.IntRange(0, 4).Draw(t, name+" known") > 0}
 		}
-		in := recovery.Instants{Disrupted: instant("disrupted"), Detected: instant("detected"), Declared: instant("declared"),
-			Started: instant("started"), DataRecovered: instant("recovered"), Serving: instant("serving"), Verified: instant("verified")}
+		in := recovery.Instants{
+			Disrupted: instant("disrupted"), Detected: instant("detected"), Declared: instant("declared"),
+			Started: instant("started"), DataRecovered: instant("recovered"), Serving: instant("serving"), Verified: instant("verified"),
+		}
 		var waits []recovery.Wait
 		for range rapid.IntRange(0, 4).Draw(t, "waits") {
 			from := rapid.Float64Range(0, 100).Draw(t, "from")

@@ -56,8 +56,10 @@ func pickByTime(q Question, all []route) (route, goal, error) {
 		}
 	}
 	if best != nil {
-		g := goal{until: found.after.LSN, stopBy: found.after.LSN, stopTime: at,
-			reach: Reach{LSN: found.after.LSN, Basis: BasisHeartbeat}}
+		g := goal{
+			until: found.after.LSN, stopBy: found.after.LSN, stopTime: at,
+			reach: Reach{LSN: found.after.LSN, Basis: BasisHeartbeat},
+		}
 		if found.before != nil {
 			g.reach.Time, g.reach.Proof = found.before.At, found.before.LSN
 		}
@@ -85,8 +87,10 @@ func estimateTime(q Question, all []route) (route, goal, error) {
 	for _, r := range all {
 		for _, mark := range marksOn(q, r.path) {
 			if mark.at.After(q.Target.Time) && mark.lsn <= r.extent {
-				g := goal{until: mark.lsn, stopBy: mark.lsn, stopTime: q.Target.Time,
-					reach: Reach{LSN: mark.lsn, Basis: BasisEstimate}}
+				g := goal{
+					until: mark.lsn, stopBy: mark.lsn, stopTime: q.Target.Time,
+					reach: Reach{LSN: mark.lsn, Basis: BasisEstimate},
+				}
 				return r, g, nil
 			}
 		}

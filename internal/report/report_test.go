@@ -77,8 +77,10 @@ func TestMarkdownFollowsTheTemplate(t *testing.T) {
 // L29: unknown is unknown. An empty run has no good news in it.
 func TestL29NothingKnownIsNotMet(t *testing.T) {
 	t.Parallel()
-	empty := report.Input{Run: report.Run{Started: epoch}, RTO: recovery.RTO(recovery.Instants{}, nil, recovery.Objective{Limit: time.Hour}),
-		RPO: recovery.RPO(recovery.RPOInput{Objective: recovery.Objective{Limit: time.Hour}})}
+	empty := report.Input{
+		Run: report.Run{Started: epoch}, RTO: recovery.RTO(recovery.Instants{}, nil, recovery.Objective{Limit: time.Hour}),
+		RPO: recovery.RPO(recovery.RPOInput{Objective: recovery.Objective{Limit: time.Hour}}),
+	}
 	markdown := string(report.Markdown(empty))
 	if !strings.Contains(markdown, "**RTO Achieved**: unknown (objective 1 h, unknown") || !strings.Contains(markdown, "**Success Criteria Met**: Unknown") {
 		t.Error(markdown)
@@ -101,8 +103,12 @@ func TestConclude(t *testing.T) {
 		in   report.Input
 		want recovery.Verdict
 	}{
-		{criteria(), recovery.VerdictUnknown}, {criteria("met", "met"), recovery.VerdictMet}, {criteria("met", "accepted"), recovery.VerdictMet},
-		{criteria("met", "unknown"), recovery.VerdictUnknown}, {criteria("unknown", "missed", "met"), recovery.VerdictMissed}, {criteria("met", ""), recovery.VerdictUnknown},
+		{criteria(), recovery.VerdictUnknown},
+		{criteria("met", "met"), recovery.VerdictMet},
+		{criteria("met", "accepted"), recovery.VerdictMet},
+		{criteria("met", "unknown"), recovery.VerdictUnknown},
+		{criteria("unknown", "missed", "met"), recovery.VerdictMissed},
+		{criteria("met", ""), recovery.VerdictUnknown},
 	}
 	for _, c := range cases {
 		if got := report.Conclude(c.in).CriteriaMet; got != c.want {

@@ -42,8 +42,10 @@ func criteriaTable(in Input) table {
 }
 
 func instantTable(in Input) table {
-	t := table{Title: "Instants", Columns: []string{"Instant", "At", "Source", "Clock offset", "Uncertainty"}, Verdict: -1,
-		Lead: "The moments the recovery time is measured between. An instant nobody recorded is unknown."}
+	t := table{
+		Title: "Instants", Columns: []string{"Instant", "At", "Source", "Clock offset", "Uncertainty"}, Verdict: -1,
+		Lead: "The moments the recovery time is measured between. An instant nobody recorded is unknown.",
+	}
 	add := func(name string, i recovery.Instant) {
 		if !i.Known {
 			t.Rows = append(t.Rows, []string{name, unknown, "–", "–", "–"})
@@ -65,8 +67,10 @@ func instantTable(in Input) table {
 }
 
 func gapTable(in Input) table {
-	t := table{Title: "Where the Time Went", Columns: []string{"From", "To", "Total", "Human wait", "Machine time"}, Verdict: -1,
-		Lead: fmt.Sprintf("Undetected %s, human wait %s, machine time %s.", amount(in.RTO.Undetected), amount(in.RTO.Human), amount(in.RTO.Machine))}
+	t := table{
+		Title: "Where the Time Went", Columns: []string{"From", "To", "Total", "Human wait", "Machine time"}, Verdict: -1,
+		Lead: fmt.Sprintf("Undetected %s, human wait %s, machine time %s.", amount(in.RTO.Undetected), amount(in.RTO.Human), amount(in.RTO.Machine)),
+	}
 	for _, g := range in.RTO.Gaps {
 		human, machine := amount(g.Human), amount(g.Machine)
 		if g.From == "disrupted" {

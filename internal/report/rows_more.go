@@ -16,8 +16,10 @@ func checkTable(in Input) table {
 }
 
 func lostTable(in Input) table {
-	t := table{Title: "Work Not Recovered", Columns: []string{"Table", "Inserts", "Updates", "Deletes", "Note"}, Verdict: -1,
-		Lead: "Rows written after the target. The damaged cluster keeps them readable until it is released."}
+	t := table{
+		Title: "Work Not Recovered", Columns: []string{"Table", "Inserts", "Updates", "Deletes", "Note"}, Verdict: -1,
+		Lead: "Rows written after the target. The damaged cluster keeps them readable until it is released.",
+	}
 	for _, l := range in.Lost {
 		t.Rows = append(t.Rows, []string{l.Table, count(l.Inserts), count(l.Updates), count(l.Deletes), orDash(l.Note)})
 	}
@@ -73,11 +75,15 @@ func used(p Phase) string {
 }
 
 func timelineTable(in Input) table {
-	t := table{Title: "Timeline", Columns: []string{"#", "At", "Kind", "What", "By and on", "Detail"}, Verdict: -1, Long: true,
-		Lead: fmt.Sprintf("Every entry's hash covers the one before it. Entry %d: %s.", in.Head.Count, in.Head.Hash)}
+	t := table{
+		Title: "Timeline", Columns: []string{"#", "At", "Kind", "What", "By and on", "Detail"}, Verdict: -1, Long: true,
+		Lead: fmt.Sprintf("Every entry's hash covers the one before it. Entry %d: %s.", in.Head.Count, in.Head.Hash),
+	}
 	for _, e := range in.Timeline {
-		t.Rows = append(t.Rows, []string{fmt.Sprint(e.Seq), moment(e.At), e.Kind.Mark() + " " + string(e.Kind), e.Title,
-			orDash(joined(", ", e.Actor, e.Target)), orDash(joined("; ", e.Detail, pairs(e.Data)))})
+		t.Rows = append(t.Rows, []string{
+			fmt.Sprint(e.Seq), moment(e.At), e.Kind.Mark() + " " + string(e.Kind), e.Title,
+			orDash(joined(", ", e.Actor, e.Target)), orDash(joined("; ", e.Detail, pairs(e.Data))),
+		})
 	}
 	return t
 }
@@ -85,9 +91,15 @@ func timelineTable(in Input) table {
 func provenanceTable(in Input) table {
 	t := table{Title: "Provenance", Columns: []string{"What", "Value"}, Verdict: -1}
 	t.Rows = [][]string{
-		{"Plan", joined(", ", in.Plan.Title, in.Plan.Version)}, {"Plan SHA-256", in.Plan.SHA256},
-		{"Workflow", in.Run.Workflow}, {"Workflow ID", in.Run.WorkflowID}, {"Run ID", in.Run.RunID}, {"Requested by", orDash(in.Run.Requester)},
-		{"Timeline", in.Head.Chain}, {"Timeline head", fmt.Sprintf("entry %d, %s", in.Head.Count, in.Head.Hash)}, {"Head kept in", orDash(in.HeadKept)},
+		{"Plan", joined(", ", in.Plan.Title, in.Plan.Version)},
+		{"Plan SHA-256", in.Plan.SHA256},
+		{"Workflow", in.Run.Workflow},
+		{"Workflow ID", in.Run.WorkflowID},
+		{"Run ID", in.Run.RunID},
+		{"Requested by", orDash(in.Run.Requester)},
+		{"Timeline", in.Head.Chain},
+		{"Timeline head", fmt.Sprintf("entry %d, %s", in.Head.Count, in.Head.Hash)},
+		{"Head kept in", orDash(in.HeadKept)},
 	}
 	for _, v := range in.Versions {
 		t.Rows = append(t.Rows, []string{v.Key, v.Value})

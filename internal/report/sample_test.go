@@ -26,22 +26,30 @@ func step(title string, begin, end float64) report.Step {
 func sample() report.Input {
 	in := report.Input{
 		GeneratedAt: at(900), Drill: true,
-		Incident: report.Incident{ID: "orders-2026-03-01", Title: "Bad migration emptied a table", Severity: "P1", Service: "Order database", Priority: "P1",
-			Scenario: "Database Corruption", System: "system 7310000000000000001"},
+		Incident: report.Incident{
+			ID: "orders-2026-03-01", Title: "Bad migration emptied a table", Severity: "P1", Service: "Order database", Priority: "P1",
+			Scenario: "Database Corruption", System: "system 7310000000000000001",
+		},
 		Objective: "Show that the order database comes back to the moment before a bad migration, with people approving, within its objectives.",
 		Scenario:  "A migration deleted rows from orders while the application went on writing. It was found by an invariant eleven seconds later.",
 		Plan:      report.Plan{Title: "Disaster Recovery Plan", Version: "1.0", SHA256: "9f2c5a8e0d7b41c6a3e1f00b5d2c7e8894a6b3d1c0f2e5a7b8d9c6e3f1a20b47"},
-		Run: report.Run{Workflow: "DatabaseCorruption", WorkflowID: "database-corruption/orders", RunID: "0194f5a2-6b1e-7c3d-9f00-2a4b6c8d0e1f",
-			Requester: "monitoring", Outcome: report.Recovered, Started: at(20), Ended: at(412)},
-		Instants: recovery.Instants{Disrupted: known(0, "pg_waldump: commit of transaction 4711"), Detected: known(11, "invariant orders_not_empty"),
+		Run: report.Run{
+			Workflow: "DatabaseCorruption", WorkflowID: "database-corruption/orders", RunID: "0194f5a2-6b1e-7c3d-9f00-2a4b6c8d0e1f",
+			Requester: "monitoring", Outcome: report.Recovered, Started: at(20), Ended: at(412),
+		},
+		Instants: recovery.Instants{
+			Disrupted: known(0, "pg_waldump: commit of transaction 4711"), Detected: known(11, "invariant orders_not_empty"),
 			Declared: known(20, "signed declaration"), Started: known(20, "run"), DataRecovered: known(262, "replay paused at the target"),
-			Serving: known(318, "application login"), Verified: known(410, "observation time over")},
+			Serving: known(318, "application login"), Verified: known(410, "observation time over"),
+		},
 	}
 	in.Instants.Approved = []recovery.Approval{{Gate: "Restore to the proposed target", Instant: known(118, "2 of 2 approvals")}}
 	in.Waits = []recovery.Wait{{Reason: "Restore to the proposed target", From: at(48), To: at(118)}, {Reason: "Cut over", From: at(284), To: at(302)}}
 	in.RTO = recovery.RTO(in.Instants, in.Waits, recovery.Objective{Limit: 4 * time.Hour})
-	in.RPO = recovery.RPO(recovery.RPOInput{Disrupted: in.Instants.Disrupted, NewestSurviving: known(-0.4, "heartbeat"), NewestAcknowledged: known(24, "heartbeat copy"),
-		Objective: recovery.Objective{Limit: time.Hour}})
+	in.RPO = recovery.RPO(recovery.RPOInput{
+		Disrupted: in.Instants.Disrupted, NewestSurviving: known(-0.4, "heartbeat"), NewestAcknowledged: known(24, "heartbeat copy"),
+		Objective: recovery.Objective{Limit: time.Hour},
+	})
 	in.Phases = samplePhases()
 	in.Gates = sampleGates()
 	addFindings(&in)
@@ -59,24 +67,34 @@ func samplePhases() []report.Phase {
 	return []report.Phase{
 		{Name: "Assessment", Budget: 2 * time.Minute, Begin: at(20), End: at(118), Steps: []report.Step{
 			step("Stop application writes at the database", 21, 24), step("Switch readers to the replica", 24, 26), step("Find the damaging transaction in the log", 26, 41),
-			step("Propose target, set and loss", 41, 48)}},
+			step("Propose target, set and loss", 41, 48),
+		}},
 		{Name: "Preparation", Budget: time.Minute, Begin: at(118), End: at(190), Breach: "ran 12 s over; extended by the commander: store answered slowly", Steps: []report.Step{
-			step("Prove free space in the workspace", 118, 120), step("Prove the WAL chain to the target", 120, 132), fetch}},
+			step("Prove free space in the workspace", 118, 120), step("Prove the WAL chain to the target", 120, 132), fetch,
+		}},
 		{Name: "Recovery", Budget: 30 * time.Minute, Begin: at(190), End: at(262), Steps: []report.Step{
-			step("Restore beside the damaged cluster", 190, 226), step("Replay to just before the damage", 226, 260), step("Compare what was reached with what was asked", 260, 262)}},
+			step("Restore beside the damaged cluster", 190, 226), step("Replay to just before the damage", 226, 260), step("Compare what was reached with what was asked", 260, 262),
+		}},
 		{Name: "Validation", Budget: 4 * time.Minute, Begin: at(262), End: at(302), Steps: []report.Step{amcheck, skipped, step("Log in as the application and run its critical queries", 277, 284)}},
 		{Name: "Restart", Budget: time.Hour, Begin: at(302), End: at(410), Steps: []report.Step{
-			step("Cut over", 302, 309), step("Resume writes", 309, 318), step("Take a new base backup and prove that WAL flows", 318, 371), step("Watch against the baseline", 340, 410)}},
+			step("Cut over", 302, 309), step("Resume writes", 309, 318), step("Take a new base backup and prove that WAL flows", 318, 371), step("Watch against the baseline", 340, 410),
+		}},
 	}
 }
 
 func sampleGates() []report.Gate {
 	return []report.Gate{
-		{Title: "Restore to the proposed target", Phase: "Assessment", Opened: at(48), Closed: at(118), Outcome: "passed", Quorum: 2, Shown: "set base-0007 and WAL to 0/5A000028, expected loss 24.4 s",
-			Approvals: []report.Approval{{Person: "Commander A", Role: "incident commander", Verdict: "approved", At: at(90), Key: "SHA256:uF3k"},
-				{Person: "Lead B", Role: "technical lead", Verdict: "approved", At: at(118), Key: "SHA256:9ad2"}}},
-		{Title: "Cut over", Phase: "Validation", Opened: at(284), Closed: at(302), Outcome: "passed", Quorum: 1,
-			Approvals: []report.Approval{{Person: "Commander A", Role: "incident commander", Verdict: "approved", At: at(302), Key: "SHA256:uF3k", Reason: "checks are good"}}},
+		{
+			Title: "Restore to the proposed target", Phase: "Assessment", Opened: at(48), Closed: at(118), Outcome: "passed", Quorum: 2, Shown: "set base-0007 and WAL to 0/5A000028, expected loss 24.4 s",
+			Approvals: []report.Approval{
+				{Person: "Commander A", Role: "incident commander", Verdict: "approved", At: at(90), Key: "SHA256:uF3k"},
+				{Person: "Lead B", Role: "technical lead", Verdict: "approved", At: at(118), Key: "SHA256:9ad2"},
+			},
+		},
+		{
+			Title: "Cut over", Phase: "Validation", Opened: at(284), Closed: at(302), Outcome: "passed", Quorum: 1,
+			Approvals: []report.Approval{{Person: "Commander A", Role: "incident commander", Verdict: "approved", At: at(302), Key: "SHA256:uF3k", Reason: "checks are good"}},
+		},
 	}
 }
 
@@ -108,8 +126,10 @@ func addChoice(in *report.Input) {
 	target := recovery.Target{Kind: recovery.TargetLSN, LSN: 0x5A000028, Timeline: 1}
 	in.Choice = &recovery.Choice{
 		Target: target, TargetTimeline: 1, TimelinePath: wal.History{Timeline: 1}.Path(), SegmentSize: wal.DefaultSegmentSize,
-		Set: recovery.SetSummary{ID: "base-0007", Kind: recovery.SetFull, SystemID: 7310000000000000001, Timeline: 1, StartLSN: 0x28000028, StopLSN: 0x2A000100,
-			Verified: recovery.VerifiedRestored, Stores: []string{"eu-primary", "us-secondary"}},
+		Set: recovery.SetSummary{
+			ID: "base-0007", Kind: recovery.SetFull, SystemID: 7310000000000000001, Timeline: 1, StartLSN: 0x28000028, StopLSN: 0x2A000100,
+			Verified: recovery.VerifiedRestored, Stores: []string{"eu-primary", "us-secondary"},
+		},
 		Segments:      []recovery.SegmentRange{{Range: wal.Range{Timeline: 1, First: 0x28, Last: 0x5A}, Stores: []string{"eu-primary", "us-secondary"}}},
 		ExpectedReach: recovery.Reach{LSN: 0x5A000028, Time: at(-0.4), Basis: recovery.BasisExact},
 		ExpectedLoss:  recovery.Amount{Duration: 24400 * time.Millisecond, Known: true}, BytesToFetch: 1 << 30, EstimatedDuration: recovery.Amount{Duration: 95 * time.Second, Known: true},

@@ -11,8 +11,10 @@ import (
 // A name that is accepted is exactly the name its parts are written as: nothing
 // else can reach a path.
 func FuzzFileName(f *testing.F) {
-	for _, seed := range []string{"000000020000000100000005", "000000020000000100000005.partial", "000000020000000100000005.00000028.backup",
-		"000000020000000100000005.0000000105000100.tail", "0000000A.history", "../x"} {
+	for _, seed := range []string{
+		"000000020000000100000005", "000000020000000100000005.partial", "000000020000000100000005.00000028.backup",
+		"000000020000000100000005.0000000105000100.tail", "0000000A.history", "../x",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

@@ -3,6 +3,7 @@ package wal_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"io"
 	"testing"
 	"testing/iotest"
@@ -39,6 +40,20 @@ func TestHeaderMajors(t *testing.T) {
 				t.Errorf("magic %#x is major %d, %v", magic, major, known)
 			}
 		}
+	}
+}
+
+// The first bytes of segment 1 as PostgreSQL 15's initdb wrote them; the system
+// identifier is what pg_controldata printed.
+func TestHeaderOfARealSegment(t *testing.T) {
+	t.Parallel()
+	page, err := hex.DecodeString("10d102000100000000000001000000000000000000000000fcef49a55991036b0000000100200000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := wal.CheckSegment(page, wal.Segment{Timeline: 1, Number: 1}, 7711166801199624188, 16777216)
+	if major, _ := h.Major(); err != nil || major != 15 || h.BlockSize != 8192 {
+		t.Errorf("%+v, %v", h, err)
 	}
 }
 
