@@ -23,6 +23,7 @@ type Beat struct {
 	SystemID     wal.SystemID `json:"system_id"`
 	Timeline     wal.Timeline `json:"timeline"`
 	Incarnation  string       `json:"incarnation"`
+	CommitLSN    wal.LSN      `json:"commit_lsn"`   // at or behind the end of the row's commit record
 	Acknowledged time.Time    `json:"acknowledged"` // this host's clock, after the commit
 }
 
@@ -30,7 +31,7 @@ type Beat struct {
 var incarnationForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
 func (b Beat) validate() error {
-	if b.Seq == 0 || b.At.IsZero() || b.LSN == 0 || b.SystemID == 0 || b.Timeline == 0 || !incarnationForm.MatchString(b.Incarnation) {
+	if b.Seq == 0 || b.At.IsZero() || b.LSN == 0 || b.CommitLSN < b.LSN || b.SystemID == 0 || b.Timeline == 0 || !incarnationForm.MatchString(b.Incarnation) {
 		return failure.New(failure.Corrupt, "heartbeat %d is incomplete", b.Seq)
 	}
 	return nil

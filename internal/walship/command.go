@@ -49,7 +49,8 @@ func runCall(ctx context.Context, call wire.Call, open Open, out io.Writer) (err
 	}
 	opts, closeStores, err := open(ctx, s)
 	if err != nil {
-		return err
+		// A missing bucket or key is NotFound too, and must not end a recovery.
+		return onlyDefinite(err)
 	}
 	defer func() {
 		if closing := closeStores(); err == nil && closing != nil {

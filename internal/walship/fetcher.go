@@ -2,6 +2,7 @@ package walship
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -60,6 +61,19 @@ func (f *Fetcher) Close() { f.ahead.close() }
 // when every store said that it is not there; anything else must abort recovery.
 // Fetched twice, the file is written twice with the same bytes.
 func (f *Fetcher) Fetch(ctx context.Context, name, path string) error {
+	return onlyDefinite(f.fetch(ctx, name, path))
+}
+
+// onlyDefinite lets NotFound pass only when it is the stores' own unanimous
+// word. Any other missing thing, a directory, a key, must not end recovery.
+func onlyDefinite(err error) error {
+	if failure.Is(err, failure.NotFound) && !errors.Is(err, errAbsent) {
+		return failure.Wrap(failure.Unavailable, err, "fetch")
+	}
+	return err
+}
+
+func (f *Fetcher) fetch(ctx context.Context, name, path string) error {
 	file, err := f.place.size.ParseFileName(name)
 	if err != nil {
 		return err
@@ -126,8 +140,8 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 			trouble.add(seen.err)
 			continue
 		}
-		if len(seen.objects) > 1 {
-			trouble.add(failure.New(failure.Exists, "store %s holds %d different contents of %s", seen.from.Name(), len(seen.objects), name).
+		if contents := distinct(seen.objects); contents > 1 {
+			trouble.add(failure.New(failure.Exists, "store %s holds %d different contents of %s", seen.from.Name(), contents, name).
 				WithHint("starter backup verify names them; decide which cluster's it is before recovering"))
 			continue
 		}
@@ -145,10 +159,19 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 	return nil, trouble.verdict(name)
 }
 
+// distinct counts different contents; versions of one key are one content.
+func distinct(objects []object) int {
+	keys := make(map[string]bool, len(objects))
+	for _, obj := range objects {
+		keys[obj.Key] = true
+	}
+	return len(keys)
+}
+
 // open reads one copy and proves it: decryption, the plaintext's hash in its
 // key, and for whole files what the name promises.
 func (f *Fetcher) open(ctx context.Context, from store.Store, obj object) ([]byte, error) {
-	body, err := readObject(ctx, from, obj.Key)
+	body, err := readObject(ctx, from, obj.Key, obj.Version)
 	if err != nil {
 		return nil, err
 	}

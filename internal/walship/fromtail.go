@@ -14,7 +14,13 @@ import (
 // sightedPiece is a tail piece and the stores that list it.
 type sightedPiece struct {
 	object
-	stores []store.Store
+	copies []copyOf
+}
+
+// copyOf is one store's copy of an object, version pinned.
+type copyOf struct {
+	from store.Store
+	object
 }
 
 // fromTail builds a segment that no store has whole from the pieces of the
@@ -64,7 +70,7 @@ func (f *Fetcher) sightPieces(ctx context.Context, seg wal.Segment) ([]sightedPi
 			if byKey[obj.Key] == nil {
 				byKey[obj.Key] = &sightedPiece{object: obj}
 			}
-			byKey[obj.Key].stores = append(byKey[obj.Key].stores, seen.from)
+			byKey[obj.Key].copies = append(byKey[obj.Key].copies, copyOf{seen.from, obj})
 		}
 	}
 	pieces := make([]sightedPiece, 0, len(byKey))
@@ -120,13 +126,13 @@ func (f *Fetcher) assemble(ctx context.Context, seg wal.Segment, chain []sighted
 
 func (f *Fetcher) openPiece(ctx context.Context, piece sightedPiece) ([]byte, error) {
 	var trouble troubles
-	for _, from := range piece.stores {
-		content, err := f.open(ctx, from, piece.object)
+	for _, one := range piece.copies {
+		content, err := f.open(ctx, one.from, one.object)
 		if err == nil {
 			return content, nil
 		}
 		trouble.add(err)
-		if err := f.stepOver(from, piece.object, err); err != nil {
+		if err := f.stepOver(one.from, one.object, err); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +143,7 @@ func (f *Fetcher) openPiece(ctx context.Context, piece sightedPiece) ([]byte, er
 func (f *Fetcher) mayPad(ctx context.Context, seg wal.Segment) error {
 	name := f.place.size.Name(seg)
 	if f.settings.Fetch.TailTimeline != seg.Timeline {
-		return failure.New(failure.NotFound, "%s is in no store as a whole segment, and fetch.tail_timeline does not allow the unfinished one", name)
+		return failure.Wrap(failure.NotFound, errAbsent, "%s is in no store as a whole segment, and fetch.tail_timeline does not allow an unfinished one", name)
 	}
 	later, err := f.laterThan(ctx, seg)
 	if err != nil {

@@ -139,10 +139,22 @@ func (h *heart) insert(ctx context.Context, incarnation string) (Beat, error) {
 	if beat.LSN, err = wal.ParseLSN(lsn); err == nil {
 		err = beat.SystemID.UnmarshalText([]byte(system))
 	}
+	if err == nil {
+		beat.CommitLSN, err = h.position(ctx)
+	}
 	if err == nil && beat.SystemID != h.settings.SystemID {
 		err = failure.New(failure.IdentityMismatch, "the server is system %s, this source is system %s", beat.SystemID, h.settings.SystemID)
 	}
 	return beat, err
+}
+
+// position is where the log stands now: behind every commit acknowledged so far.
+func (h *heart) position(ctx context.Context) (wal.LSN, error) {
+	var lsn string
+	if err := h.session.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&lsn); err != nil {
+		return 0, failure.Wrap(failure.Unavailable, err, "read the WAL position")
+	}
+	return wal.ParseLSN(lsn)
 }
 
 // dial connects with synchronous_commit=on: an acknowledged beat is on disk at

@@ -111,6 +111,7 @@ type host struct {
 	stores []store.Store
 	keys   *keyring.Private
 	places []string
+	system wal.SystemID
 }
 
 type hostOption func(*hostSpec)
@@ -138,11 +139,18 @@ func newHost(t *testing.T, opts ...hostOption) *host {
 		pgtest.With("max_slot_wal_keep_size", "512MB"), pgtest.With("fsync", "on"),
 	}, spec.pg...)
 	h.server = pgtest.Start(t, all...)
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(h.dir, "daemon.log"))
+			t.Logf("server: %s\ndaemon: %s", h.server.Log(t), log)
+		}
+	})
 	conn := h.server.Connect(t)
 	if err := heartbeat.Enroll(t.Context(), conn, heartbeat.EnrollOptions{Writer: "postgres"}); err != nil {
 		t.Fatal(err)
 	}
 	h.write(t, filepath.Join(h.server.DataDir, "holdfast.incarnation"), `{"incarnation":"FIRST"}`)
+	h.system = systemID(t, h.server)
 	h.makeKeys(t)
 	for _, name := range []string{"near", "far"} {
 		h.addStore(t, name)
@@ -211,10 +219,10 @@ func (h *host) addStore(t *testing.T, name string) {
 	h.stores = append(h.stores, opened)
 }
 
-func (h *host) systemID(t *testing.T) wal.SystemID {
+func systemID(t *testing.T, server *pgtest.Server) wal.SystemID {
 	t.Helper()
 	var id wal.SystemID
-	text := pgtest.Query[string](t, h.server, "SELECT system_identifier::text FROM pg_control_system()")
+	text := pgtest.Query[string](t, server, "SELECT system_identifier::text FROM pg_control_system()")
 	if err := id.UnmarshalText([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +239,7 @@ func (h *host) settingsFor(t *testing.T, server *pgtest.Server, suffix string) s
 	}
 	h.give(t, spool)
 	text := fmt.Sprintf("source: orders\nsystem_id: %q\ndata_dir: %s\nsocket: %s\nworker: %s\nspool: {dir: %s, max_bytes: 268435456}\n",
-		h.systemID(t), server.DataDir, filepath.Join(h.dir, "sock"+suffix), filepath.Join(h.bin, "worker"), spool)
+		h.system, server.DataDir, filepath.Join(h.dir, "sock"+suffix), filepath.Join(h.bin, "worker"), spool)
 	text += fmt.Sprintf("database: {conn: \"host=%s port=%d user=postgres dbname=postgres\"}\n", server.SocketDir, server.Port)
 	text += fmt.Sprintf("keys: {recipients: [%[1]s/public.asc, %[1]s/offline.asc], private: %[1]s/private.asc}\nstores:\n", h.dir)
 	for _, place := range h.places {

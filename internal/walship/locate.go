@@ -2,6 +2,7 @@ package walship
 
 import (
 	"context"
+	"errors"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
@@ -41,12 +42,18 @@ func sight(ctx context.Context, stores []store.Store, p place, prefix string) <-
 
 func sightOne(ctx context.Context, from store.Store, p place, prefix string) sighting {
 	seen := sighting{from: from}
-	for obj, err := range from.List(ctx, prefix, store.ListOptions{}) {
+	// Every version: behind a delete marker or a forged newer version lies the one
+	// that was archived, and its content's hash is in its name.
+	opts := store.ListOptions{Versions: from.Capabilities().Versions}
+	for obj, err := range from.List(ctx, prefix, opts) {
 		if err != nil {
 			seen.err = failure.Wrap(failure.ClassOf(err), err, "list %s in %s", prefix, from.Name())
 			return seen
 		}
-		parsed, err := p.parse(obj.Key)
+		if obj.DeleteMarker {
+			continue
+		}
+		parsed, err := p.parseListed(obj)
 		if err != nil {
 			seen.strange = append(seen.strange, obj.Key)
 			continue
@@ -60,16 +67,21 @@ func sightOne(ctx context.Context, from store.Store, p place, prefix string) sig
 	return seen
 }
 
+// errAbsent marks the one NotFound that may end an archive: every store was
+// asked, every store answered, none has it.
+var errAbsent = errors.New("every store was asked and answered")
+
 // troubles gathers why an object could not be had, so that the verdict is the
-// gravest: damage over silence, silence over absence. Absence is a verdict only
-// when every store said so (L29).
+// gravest: silence over damage, damage over absence. Absence is a verdict only
+// when every store said so (L29): a missing bucket, an unmounted disk or an
+// object that was listed and then gone is trouble, never absence.
 type troubles struct {
 	corrupt, unanswered error
 }
 
 func (t *troubles) add(err error) {
 	switch failure.ClassOf(err) {
-	case "", failure.NotFound:
+	case "":
 	case failure.Corrupt, failure.Exists, failure.Forbidden, failure.IdentityMismatch:
 		t.corrupt = firstOf(t.corrupt, err)
 	default:
@@ -92,5 +104,5 @@ func (t *troubles) verdict(what string) error {
 	if t.corrupt != nil {
 		return failure.Wrap(failure.ClassOf(t.corrupt), t.corrupt, "no store has a good copy of %s", what)
 	}
-	return failure.New(failure.NotFound, "%s is in no store", what)
+	return failure.Wrap(failure.NotFound, errAbsent, "%s is in no store", what)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
@@ -32,6 +33,10 @@ type object struct {
 	Name string       // PostgreSQL's name of the file; of a tail piece the segment's
 	From wal.LSN      // tail pieces: first byte
 	Sum  string       // first 32 digits of the plaintext's SHA-256
+
+	Version   string // of the store it was listed in; "" where there are none
+	SizeBytes int64  // sealed
+	Modified  time.Time
 }
 
 func (p place) root() string { return fmt.Sprintf("v1/%s/wal/%s/", p.source, p.system) }
@@ -89,6 +94,13 @@ func (p place) parse(key string) (object, error) {
 	}
 	parsed.Key = key
 	return parsed, nil
+}
+
+// parseListed is parse with what the listing says about the object.
+func (p place) parseListed(listed store.Object) (object, error) {
+	parsed, err := p.parse(listed.Key)
+	parsed.Version, parsed.SizeBytes, parsed.Modified = listed.Version, listed.SizeBytes, listed.Modified
+	return parsed, err
 }
 
 func (p place) parseFile(text string) (object, error) {

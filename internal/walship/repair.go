@@ -94,7 +94,7 @@ func (a *Archiver) bytesOf(ctx context.Context, lacking string, e entry) ([]byte
 		if other.Name() == lacking {
 			continue
 		}
-		body, err := readObject(ctx, other, e.Key)
+		body, err := readObject(ctx, other, e.Key, "")
 		if err == nil {
 			return body, nil
 		}
@@ -113,8 +113,8 @@ func (a *Archiver) shelf(name string) (*shelf, error) {
 }
 
 // readObject reads a whole sealed object; the store verifies its checksum.
-func readObject(ctx context.Context, from store.Store, key string) ([]byte, error) {
-	body, _, err := from.Get(ctx, key, store.GetOptions{})
+func readObject(ctx context.Context, from store.Store, key, version string) ([]byte, error) {
+	body, _, err := from.Get(ctx, key, store.GetOptions{Version: version})
 	if err != nil {
 		return nil, err
 	}

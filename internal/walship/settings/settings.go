@@ -54,9 +54,12 @@ type Store struct {
 	Region      string `yaml:"region"`      // s3
 	Endpoint    string `yaml:"endpoint"`    // s3, gcs; empty is the provider's own
 	Dir         string `yaml:"dir"`         // file
-	AccessKey   string `yaml:"access_key"`  // s3: reference
+	PathStyle   bool   `yaml:"path_style"`  // s3
+	CAFile      string `yaml:"ca_file"`     // s3, gcs: PEM certificates to trust instead of the system's
+	AccessKey   string `yaml:"access_key"`  // s3: reference; empty takes AWS's default chain
 	SecretKey   string `yaml:"secret_key"`  // s3: reference
-	Credentials string `yaml:"credentials"` // gcs: reference to a JSON key
+	Credentials string `yaml:"credentials"` // gcs: reference to a JSON key; empty takes Google's default chain
+	Anonymous   bool   `yaml:"anonymous"`   // gcs: for emulators
 }
 
 // Keys names key files. A host that only archives has recipients and no others.
