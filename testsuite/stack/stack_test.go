@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/smtp"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/terragonlabs/holdfast/testsuite/stack"
+	"github.com/terragonlabs/holdfast/testsuite/stack/dataset"
+	"github.com/terragonlabs/holdfast/testsuite/stack/traffic"
 )
 
 func TestEverythingServesAndNothingStays(t *testing.T) {
@@ -33,6 +36,8 @@ func TestEverythingServesAndNothingStays(t *testing.T) {
 	t.Run("the pool leads to primary and replica", func(t *testing.T) { checkPool(t, s) })
 	t.Run("mail is kept", func(t *testing.T) { checkMail(t, s) })
 	t.Run("page checksums are on", func(t *testing.T) { checkChecksums(t, s) })
+	t.Run("the data set is loaded, and traffic judged", func(t *testing.T) { checkData(t, s) })
+	t.Run("a worker registers its search attributes and is ready", func(t *testing.T) { checkWorker(t, s) })
 	pids := []int{s.Temporal.PID(), s.Primary.PID(), s.Replica.PID(), s.Pooler.PID(), s.S3.PID(), s.GCS.PID()}
 	closed = true
 	if err := s.Close(); err != nil {
@@ -71,6 +76,75 @@ func checkMail(t *testing.T, s *stack.Stack) {
 	got, err := s.Mail.Await(t.Context(), func(m stack.Message) bool { return strings.Contains(string(m.Raw), "Subject: hello") })
 	if err != nil || got.From != "a@example.org" || len(got.To) != 1 || got.To[0] != "b@example.org" {
 		t.Errorf("kept %+v, %v", got, err)
+	}
+}
+
+func checkData(t *testing.T, s *stack.Stack) {
+	role, db := s.Database().Roles[0].Name, s.Database().DBName
+	connect := func(ctx context.Context) (*pgx.Conn, error) { return s.Primary.Connect(ctx, db) }
+	start := time.Now()
+	if err := dataset.Load(t.Context(), connect, role, dataset.Small, 1); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // read only
+	var size int64
+	if err := conn.QueryRow(t.Context(), "SELECT pg_database_size(current_database())").Scan(&size); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d MB in %s", size>>20, time.Since(start))
+	for _, check := range dataset.Checks(role, dataset.Small) {
+		var got string
+		if err := conn.QueryRow(t.Context(), "SELECT ("+check.SQL+")::text").Scan(&got); err != nil {
+			t.Errorf("%s: %v", check.Name, err)
+		} else if met, err := check.Expect.Met(got); err != nil || !met {
+			t.Errorf("%s is %s, want %s %s (%v)", check.Name, got, check.Expect.Op, check.Expect.Value, err)
+		}
+	}
+	for _, invariant := range dataset.Invariants() {
+		var holds bool
+		if err := conn.QueryRow(t.Context(), invariant.SQL).Scan(&holds); err != nil || !holds {
+			t.Errorf("%s: %v, %v", invariant.Name, holds, err)
+		}
+	}
+	checkTraffic(t, s, conn)
+}
+
+func checkTraffic(t *testing.T, s *stack.Stack, conn *pgx.Conn) {
+	role := s.Database().Roles[0].Name
+	writer := traffic.Start("test", s.Pooler.URL(s.Pooler.Writer, role, s.Passwords[role]), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := writer.AwaitMore(ctx, 10); err != nil {
+		t.Fatal(err)
+	}
+	writer.Stop()
+	if loss, err := writer.Judge(t.Context(), conn); err != nil || loss.Missing != 0 || loss.Acknowledged < 10 {
+		t.Errorf("before any loss: %+v, %v", loss, err)
+	}
+	if _, err := conn.Exec(t.Context(), "DELETE FROM journal WHERE sequence > 5"); err != nil {
+		t.Fatal(err)
+	}
+	if loss, err := writer.Judge(t.Context(), conn); err != nil || loss.Missing != loss.Acknowledged-5 || loss.Span() <= 0 {
+		t.Errorf("after a loss: %+v, %v", loss, err)
+	}
+}
+
+func checkWorker(t *testing.T, s *stack.Stack) {
+	for range 2 { // the second finds the attributes registered
+		worker, err := s.Worker(t.Context(), "test", nil, "--queues", "elsewhere", "--stop-timeout", "1s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		worker.Stop()
+		<-worker.Exited()
+	}
+	out, err := exec.CommandContext(t.Context(), s.Temporal.CLI, "operator", "search-attribute", "list", "--address", s.Temporal.Address).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "HoldfastIncident") {
+		t.Errorf("search attributes: %v\n%s", err, out)
 	}
 }
 

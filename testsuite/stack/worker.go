@@ -176,7 +176,8 @@ func (s *Stack) walSettings(p *Postgres, system wal.SystemID) settings.Settings 
 	for _, one := range s.Plan.Stores {
 		made.Stores = append(made.Stores, settings.Store{
 			Name: one.Name, Provider: string(one.Provider), Bucket: one.Bucket, Prefix: one.Prefix, Region: one.Region,
-			Endpoint: one.Endpoint, Dir: one.Path, AccessKey: string(one.AccessKey), SecretKey: string(one.SecretKey),
+			Endpoint: one.Endpoint, Dir: one.Path, PathStyle: one.PathStyle, Anonymous: one.Anonymous, CAFile: one.CAFile,
+			AccessKey: string(one.AccessKey), SecretKey: string(one.SecretKey), Credentials: string(one.CredentialsJSON),
 		})
 	}
 	return made
