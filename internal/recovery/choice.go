@@ -31,10 +31,11 @@ const (
 
 // Reach is where recovery is expected to end.
 type Reach struct {
-	LSN   wal.LSN   `json:"lsn,omitzero"`   // recovery ends at or before this position
-	Time  time.Time `json:"time,omitzero"`  // newest commit known to be included; zero: unknown
-	Proof wal.LSN   `json:"proof,omitzero"` // where that commit ends; recovery must get at least this far
-	Basis Basis     `json:"basis"`
+	LSN     wal.LSN   `json:"lsn,omitzero"`      // recovery ends at or before this position
+	Time    time.Time `json:"time,omitzero"`     // newest commit known to be included; zero: unknown
+	Proof   wal.LSN   `json:"proof,omitzero"`    // recovery must get at least this far: a commit certain to be included ends here
+	ProofAt time.Time `json:"proof_at,omitzero"` // when that commit was made
+	Basis   Basis     `json:"basis"`
 }
 
 // Amount is a duration that may not be known.

@@ -53,6 +53,13 @@ func (q Question) validate() error {
 			return failure.Invalid("wal.ranges", "timeline %d, segments %d to %d is not a range", r.Timeline, r.First, r.Last)
 		}
 	}
+	for _, h := range q.WAL.Histories {
+		for i := range h.Ancestors {
+			if err := (wal.History{Timeline: h.Timeline, Ancestors: h.Ancestors[:i+1]}).Validate(); err != nil {
+				return failure.Wrap(failure.InvalidInput, err, "wal.histories: timeline %d", h.Timeline)
+			}
+		}
+	}
 	return nil
 }
 

@@ -94,35 +94,35 @@ func TestChooseOnOneTimeline(t *testing.T) {
 			toTime(15.2), "new",
 			[]wal.Range{{Timeline: 1, First: 10, Last: 15}},
 			false,
-			recovery.Reach{LSN: lsn(15.5), Time: at(15), Proof: lsn(15), Basis: recovery.BasisHeartbeat},
+			recovery.Reach{LSN: lsn(15.5), Time: at(15), Proof: lsn(15), ProofAt: at(15), Basis: recovery.BasisHeartbeat},
 			6*time.Minute + 30*time.Second,
 		},
 		"a time before the newest set's end": {
 			toTime(11.2), "old",
 			[]wal.Range{{Timeline: 1, First: 2, Last: 11}},
 			false,
-			recovery.Reach{LSN: lsn(11.5), Time: at(11), Proof: lsn(11), Basis: recovery.BasisHeartbeat},
+			recovery.Reach{LSN: lsn(11.5), Time: at(11), Proof: lsn(11), ProofAt: at(11), Basis: recovery.BasisHeartbeat},
 			10*time.Minute + 30*time.Second,
 		},
 		"a position": {
 			toLSN(12.25), "new",
 			[]wal.Range{{Timeline: 1, First: 10, Last: 12}},
 			false,
-			recovery.Reach{LSN: lsn(12.25), Time: at(12), Proof: lsn(12), Basis: recovery.BasisExact},
+			recovery.Reach{LSN: lsn(12.25), Time: at(12), Proof: lsn(12), ProofAt: at(12), Basis: recovery.BasisExact},
 			9*time.Minute + 30*time.Second,
 		},
 		"a position at a segment's start": {
 			toLSN(13), "new",
 			[]wal.Range{{Timeline: 1, First: 10, Last: 13}},
 			false,
-			recovery.Reach{LSN: lsn(13), Time: at(13), Proof: lsn(13), Basis: recovery.BasisExact},
+			recovery.Reach{LSN: lsn(13), Time: at(13), Proof: lsn(13), ProofAt: at(13), Basis: recovery.BasisExact},
 			8*time.Minute + 30*time.Second,
 		},
 		"latest, with the tail (L12)": {
 			toLatest, "new",
 			[]wal.Range{{Timeline: 1, First: 10, Last: 20}},
 			true,
-			recovery.Reach{LSN: lsn(21.5), Time: at(21.5), Proof: lsn(21.5), Basis: recovery.BasisHeartbeat},
+			recovery.Reach{LSN: lsn(21.5), Time: at(21.5), Proof: lsn(21.5), ProofAt: at(21.5), Basis: recovery.BasisHeartbeat},
 			0,
 		},
 	}
@@ -287,8 +287,11 @@ func TestChooseRefuses(t *testing.T) {
 		"sets of another cluster": {toLatest, func(q *recovery.Question) { q.Sets[0].SystemID++; q.Sets[1].SystemID++ }, failure.IdentityMismatch, "belong to other systems"},
 		"only damaged sets":       {toLatest, func(q *recovery.Question) { q.Sets[0].Damaged, q.Sets[1].Damaged = true, true }, failure.TargetUnreachable, "none of the 2 sets"},
 		"no set":                  {toLatest, func(q *recovery.Question) { q.Sets = nil }, failure.TargetUnreachable, "no backup set"},
-		"a range backwards":       {toLatest, func(q *recovery.Question) { q.WAL.Ranges[0].Last = 0 }, failure.InvalidInput, "is not a range"},
-		"an impossible position":  {recovery.Target{Kind: recovery.TargetLSN, LSN: ^wal.LSN(0)}, nil, failure.InvalidInput, "beyond any log"},
+		"a history out of order": {toLatest, func(q *recovery.Question) {
+			q.WAL.Histories = []wal.History{{Timeline: 2, Ancestors: []wal.Ancestor{{Timeline: 3, End: 1}}}}
+		}, failure.InvalidInput, "timeline 2"},
+		"a range backwards":      {toLatest, func(q *recovery.Question) { q.WAL.Ranges[0].Last = 0 }, failure.InvalidInput, "is not a range"},
+		"an impossible position": {recovery.Target{Kind: recovery.TargetLSN, LSN: ^wal.LSN(0)}, nil, failure.InvalidInput, "beyond any log"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

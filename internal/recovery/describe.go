@@ -26,7 +26,7 @@ func describe(q Question, r route, g goal, set SetSummary, proved chain) Choice 
 func openReach(r route, proved chain) Reach {
 	reach := Reach{LSN: proved.end, Basis: BasisUnknown}
 	if beat := lastBeat(r.beats, proved.end); beat != nil {
-		reach.Time, reach.Proof, reach.Basis = beat.At, beat.LSN, BasisHeartbeat
+		reach.Time, reach.Proof, reach.ProofAt, reach.Basis = beat.At, beat.LSN, beat.At, BasisHeartbeat
 	}
 	return reach
 }

@@ -41,7 +41,7 @@ func pickByLSN(q Question, all []route) (route, goal, error) {
 		if r.extent > lsn {
 			g := goal{until: lsn + 1, stopBy: lsn, reach: Reach{LSN: lsn, Basis: BasisExact}}
 			if beat := lastBeat(r.beats, lsn); beat != nil {
-				g.reach.Time, g.reach.Proof = beat.At, beat.LSN
+				g.reach.Time, g.reach.Proof, g.reach.ProofAt = beat.At, beat.LSN, beat.At
 			}
 			return r, g, nil
 		}
@@ -57,7 +57,7 @@ func pickByName(q Question, all []route) (route, goal, error) {
 			if !r.path.Reached(point.Timeline, point.LSN) {
 				continue
 			}
-			g := goal{until: point.LSN, stopBy: point.LSN, reach: Reach{LSN: point.LSN, Time: point.At, Proof: point.LSN, Basis: BasisExact}}
+			g := goal{until: point.LSN, stopBy: point.LSN, reach: Reach{LSN: point.LSN, Time: point.At, Proof: point.LSN, ProofAt: point.At, Basis: BasisExact}}
 			for _, older := range namedPoints(q) {
 				if older.LSN < point.LSN && r.path.Reached(older.Timeline, older.LSN) {
 					g.notBefore = max(g.notBefore, older.LSN)

@@ -29,7 +29,8 @@ const commitSlack = 2 * time.Second
 //   - all: the choice's system (else IdentityMismatch); at or past the set's
 //     consistency point; on the chosen path, so not on another branch and not
 //     stopped at the backup's own timeline with the rest silently missing; and
-//     at or past the newest heartbeat that was known to be included.
+//     at or past the newest heartbeat that is certain to be included (for a time,
+//     one at least commitSlack older than the target).
 //   - lsn, inclusive: a record beginning at or after the target was replayed, so
 //     the end is beyond it, by at most two segments (a segment may be left early).
 //   - lsn, exclusive: the end is not beyond the target; it may lie before it by at
@@ -90,8 +91,6 @@ func compareTime(asked Choice, reached Reached) error {
 	target, expected := asked.Target.Time, asked.ExpectedReach
 	last := reached.LastCommitTime
 	late := last.After(target) || (!asked.Target.Inclusive && last.Equal(target))
-	// Only a heartbeat older than the slack is certain to have committed in time.
-	certain := !expected.Time.IsZero() && target.Sub(expected.Time) >= commitSlack
 	switch {
 	case late:
 		return missed(asked, reached, "its last commit is of %s, after the target", timeText(last))
@@ -99,9 +98,9 @@ func compareTime(asked Choice, reached Reached) error {
 		return missed(asked, reached, "it holds heartbeat %d of %s, after the target", reached.Newest.Sequence, timeText(reached.Newest.At))
 	case expected.Basis == BasisHeartbeat && reached.LSN >= expected.LSN:
 		return missed(asked, reached, "the first heartbeat after the target ends at %s", expected.LSN)
-	case certain && reached.LSN < expected.Proof:
+	case reached.LSN < expected.Proof:
 		return missedProof(asked, reached)
-	case certain && reached.Newest != nil && reached.Newest.At.Before(expected.Time):
+	case reached.Newest != nil && reached.Newest.At.Before(expected.ProofAt):
 		return missedProof(asked, reached)
 	}
 	return nil
@@ -124,7 +123,7 @@ func compareLatest(asked Choice, reached Reached) error {
 
 func missedProof(asked Choice, reached Reached) error {
 	return missed(asked, reached, "a commit of %s, ending at %s, is known to lie before the target and is not included",
-		timeText(asked.ExpectedReach.Time), asked.ExpectedReach.Proof)
+		timeText(asked.ExpectedReach.ProofAt), asked.ExpectedReach.Proof)
 }
 
 func missed(asked Choice, reached Reached, format string, args ...any) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
 // L1: exit 0 is not success. Each case ends recovery somewhere, and says whether
@@ -123,3 +124,30 @@ func TestCompareReachedAllowsForCommitDelay(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// L1 with heartbeats every second: the newest one before the target may have
+// committed too late, but the ones before it prove that WAL is missing.
+func TestL1WithHeartbeatsEverySecond(t *testing.T) {
+	t.Parallel()
+	q := failedOver()
+	q.Heartbeats = nil
+	for second := 0; second <= 20*60; second++ {
+		position := float64(second) / 60
+		timeline := wal.Timeline(1)
+		if position > 12.5 {
+			timeline = 2
+		}
+		q.Heartbeats = append(q.Heartbeats, beat(timeline, position))
+	}
+	q.Target = toTime(15.205)
+	choice, err := recovery.Choose(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := recovery.Reached{SystemID: system, Timeline: 1, LSN: lsn(12.5), LastCommitTime: at(12.4)}
+	expect(t, recovery.CompareReached(choice, stopped), failure.TargetMissed, "known to lie before the target")
+	good := recovery.Reached{SystemID: system, Timeline: 2, LSN: lsn(15.2), LastCommitTime: at(15.19)}
+	if err := recovery.CompareReached(choice, good); err != nil {
+		t.Error(err)
+	}
+}

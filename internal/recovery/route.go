@@ -127,6 +127,10 @@ func pickRoute(q Question) (route, goal, error) {
 				WithHint("leave the timeline out, or list what is there: starter backup list")
 		}
 	}
+	if len(all) == 0 {
+		return route{}, goal{}, failure.New(failure.TargetUnreachable, "neither a set nor WAL names a timeline").
+			WithHint("list what the stores hold: starter backup list")
+	}
 	switch q.Target.Kind {
 	case TargetLSN:
 		return pickByLSN(q, all)

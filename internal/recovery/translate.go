@@ -34,6 +34,17 @@ func crossingAt(beats []Heartbeat, at time.Time) crossing {
 	return crossing{before: &beats[len(beats)-1]}
 }
 
+// certainBefore returns the last heartbeat before position end whose row is not
+// newer than by: however slow its commit was, it precedes the target.
+func certainBefore(beats []Heartbeat, end wal.LSN, by time.Time) *Heartbeat {
+	for i := len(beats) - 1; i >= 0; i-- {
+		if beats[i].LSN < end && !beats[i].At.After(by) {
+			return &beats[i]
+		}
+	}
+	return nil
+}
+
 // alive reports whether the route's database was serving on one timeline on both
 // sides of the moment.
 func (c crossing) alive() bool {
@@ -61,7 +72,10 @@ func pickByTime(q Question, all []route) (route, goal, error) {
 			reach: Reach{LSN: found.after.LSN, Basis: BasisHeartbeat},
 		}
 		if found.before != nil {
-			g.reach.Time, g.reach.Proof = found.before.At, found.before.LSN
+			g.reach.Time = found.before.At
+		}
+		if certain := certainBefore(best.beats, found.after.LSN, at.Add(-commitSlack)); certain != nil {
+			g.reach.Proof, g.reach.ProofAt = certain.LSN, certain.At
 		}
 		if best.extent < g.until {
 			return route{}, goal{}, tooLate(q, []route{*best})
