@@ -1,0 +1,16 @@
+package walship
+
+import (
+	"github.com/terragonlabs/holdfast/internal/wal"
+)
+
+// PushPiece lets tests ship tail pieces without a server.
+func (a *Archiver) PushPiece(seg wal.Segment, from wal.LSN, content []byte) error {
+	return a.pushPiece(seg, from, content)
+}
+
+// EncodeBeats lets tests make heartbeat objects: key and content.
+func EncodeBeats(source string, beats []Beat) (key string, body []byte, err error) {
+	name, body, err := encodeBeats(beats)
+	return beatPrefix(source, beats[0].SystemID, beats[0].Incarnation) + name, body, err
+}
