@@ -22,7 +22,7 @@ func TestEverythingServesAndNothingStays(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s, err := stack.Start(ctx, stack.Options{
-		PlanFile: "../../deploy/plans/ai-scientist.yaml", ArchiveCommand: "/bin/true", Log: zaptest.NewLogger(t),
+		PlanFile: "../../deploy/plans/ai-scientist.yaml", Log: zaptest.NewLogger(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +38,7 @@ func TestEverythingServesAndNothingStays(t *testing.T) {
 	t.Run("page checksums are on", func(t *testing.T) { checkChecksums(t, s) })
 	t.Run("the data set is loaded, and traffic judged", func(t *testing.T) { checkData(t, s) })
 	t.Run("a worker registers its search attributes and is ready", func(t *testing.T) { checkWorker(t, s) })
+	t.Run("WAL flows to the stores", func(t *testing.T) { checkWAL(t, s) })
 	pids := []int{s.Temporal.PID(), s.Primary.PID(), s.Replica.PID(), s.Pooler.PID(), s.S3.PID(), s.GCS.PID()}
 	closed = true
 	if err := s.Close(); err != nil {
@@ -130,6 +131,31 @@ func checkTraffic(t *testing.T, s *stack.Stack, conn *pgx.Conn) {
 	}
 	if loss, err := writer.Judge(t.Context(), conn); err != nil || loss.Missing != loss.Acknowledged-5 || loss.Span() <= 0 {
 		t.Errorf("after a loss: %+v, %v", loss, err)
+	}
+}
+
+func checkWAL(t *testing.T, s *stack.Stack) {
+	if _, err := s.WALDaemon(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.Primary.Connect(t.Context(), "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // read only
+	var segment string
+	if err := conn.QueryRow(t.Context(), "SELECT pg_walfile_name(pg_switch_wal())").Scan(&segment); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for last := ""; last < segment; {
+		if err := conn.QueryRow(ctx, "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver").Scan(&last); err != nil {
+			t.Fatalf("%s was not archived, the last is %q: %v", segment, last, err)
+		}
+		<-tick.C
 	}
 }
 
