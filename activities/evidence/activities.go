@@ -89,6 +89,7 @@ type Lease struct {
 	Token   uint64        `json:"token"` // fencing token: grows with every holder
 	TTL     time.Duration `json:"ttl_ns"`
 	Stores  []string      `json:"stores,omitempty"` // that hold the claim
+	Lost    []string      `json:"lost,omitempty"`   // left out of the count, by a person's word
 	Expires time.Time     `json:"expires,omitzero"` // by the stores' clocks, the earliest
 }
 
@@ -97,6 +98,9 @@ type AcquireIn struct {
 	Service string        `json:"service"`
 	Holder  string        `json:"holder"` // workflow ID and first run ID
 	TTL     time.Duration `json:"ttl_ns"`
+	// Partial leaves stores that do not answer out of the count. Only a person may
+	// decide this: two runs that each see another store could then both act.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // RenewIn asks for a lease to be renewed for the Number-th time.

@@ -21,11 +21,11 @@
 //
 // Timeline, heads and undo records are written to every store; one is enough to
 // go on, and what is missing elsewhere is returned so that it can be repaired.
-// A lease needs a majority of the stores, counted over all that the plan names:
-// two runs can then never both hold it. With two stores that is both of them.
-// When a store does not answer, acquiring fails with failure.Unavailable after
-// leaving its claim in those that did; only a person may decide to act under
-// such a partial lease, and the run records who did.
+// A lease follows the rule of recovery.Ballot: it needs a majority of the stores
+// the plan names, by each store's own clock, so two runs can never both hold it.
+// With two stores that is both of them. When a store does not answer, acquiring
+// fails with failure.Unavailable; a person may decide to go on with the stores
+// that do (AcquireIn.Partial), and the run records who did.
 //
 // # Running twice
 //

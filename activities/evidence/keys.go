@@ -4,7 +4,12 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/terragonlabs/holdfast/internal/store"
 )
+
+// maxNameBytes bounds one escaped name; a longer one is its beginning and its hash.
+const maxNameBytes = 160
 
 // folder is a run's folder. Names are escaped so that "../" or "/" in a workflow
 // ID stays a name; a name of dots alone would escape to itself and is marked.
@@ -32,8 +37,11 @@ func leaseToken(service string, token uint64) string {
 
 func escape(name string) string {
 	escaped := url.PathEscape(name)
-	if strings.Trim(escaped, ".") == "" {
+	switch {
+	case strings.Trim(escaped, ".") == "":
 		return "%2E" + escaped
+	case len(escaped) > maxNameBytes: // a store's path segment is bounded
+		return escaped[:32] + "-" + store.DigestOf([]byte(name)).String()
 	}
 	return escaped
 }

@@ -2,10 +2,12 @@ package evidence
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/store"
 )
 
@@ -14,14 +16,14 @@ import (
 // doubled.
 //
 // Errors: failure.Refused when somebody else holds it; failure.Unavailable when
-// too few stores answer, the claim staying in those that did.
+// too few stores answer.
 func (a *Activities) AcquireLease(ctx context.Context, in AcquireIn) (Lease, error) {
 	lease, err := a.acquire(ctx, in)
 	return lease, boundary.Out(err)
 }
 
 // RenewLease extends a lease by its TTL from now, by the stores' clocks. Running
-// twice renews once. It is failure.Refused when another holder has a higher
+// twice renews once. It is failure.Unsafe when another holder has a higher
 // token: the caller must stop acting.
 func (a *Activities) RenewLease(ctx context.Context, in RenewIn) (Lease, error) {
 	lease, err := a.renew(ctx, in)
@@ -57,26 +59,66 @@ func (a *Activities) acquire(ctx context.Context, in AcquireIn) (Lease, error) {
 	if err := in.validate(); err != nil {
 		return Lease{}, err
 	}
-	seen := a.survey(ctx, in.Service)
-	token, err := nextToken(seen, in.Holder)
+	ballot := recovery.Ballot{Views: a.survey(ctx, in.Service)}
+	if in.Partial {
+		ballot.Lost = silent(ballot.Views)
+	}
+	token, err := tokenFor(ballot, in.Holder)
 	if err != nil {
 		return Lease{}, err
 	}
-	lease := Lease{Service: in.Service, Holder: in.Holder, Token: token, TTL: in.TTL}
-	return a.claimEverywhere(ctx, lease, "acquire.json")
+	lease := Lease{Service: in.Service, Holder: in.Holder, Token: token, TTL: in.TTL, Lost: ballot.Lost}
+	lease, err = a.claimEverywhere(ctx, lease, "acquire.json")
+	if err != nil {
+		return lease, err
+	}
+	return lease, a.yieldToRenewal(ctx, lease)
 }
 
-func (a *Activities) renew(ctx context.Context, in RenewIn) (Lease, error) {
-	seen := a.survey(ctx, in.Lease.Service)
-	for _, view := range seen {
-		for _, record := range view.Records {
-			if record.Token > in.Lease.Token {
-				return in.Lease, failure.New(failure.Refused, "%q holds the lease on %s since %s, with token %d",
-					record.Holder, in.Lease.Service, record.Acquired.UTC().Format(time.RFC3339), record.Token)
+// tokenFor returns the token that holder may claim: its own live one, so that a
+// claim that was cut short is completed, or the next one when nobody can hold the
+// lease.
+func tokenFor(ballot recovery.Ballot, holder string) (uint64, error) {
+	state, err := ballot.State()
+	if err != nil {
+		return 0, err
+	}
+	for _, view := range ballot.Views {
+		for _, r := range view.Records {
+			if r.Token+1 == state.NextToken && r.Holder == holder && live(r, view) {
+				return r.Token, nil
 			}
 		}
 	}
-	return a.claimEverywhere(ctx, in.Lease, renewal(in.Number))
+	if !state.Free {
+		return 0, failure.New(failure.Refused, "the lease is not free: %s %s", state.Holder, state.Why).
+			WithHint("see who holds it: starter status; it ends at %s", state.Expires.UTC().Format(time.RFC3339))
+	}
+	return state.NextToken, nil
+}
+
+// yieldToRenewal closes the one race there is: an older holder renewed after we
+// looked and before we claimed. Whoever of the two looks last sees the other, so
+// both looking after writing means that at most one goes on.
+func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease) error {
+	for _, view := range a.survey(ctx, lease.Service) {
+		for _, r := range view.Records {
+			if r.Token < lease.Token && r.Holder != lease.Holder && live(r, view) {
+				_, err := a.ReleaseLease(ctx, lease)
+				return errors.Join(failure.New(failure.Refused, "%q renewed its lease on %s just now", r.Holder, lease.Service), err)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *Activities) renew(ctx context.Context, in RenewIn) (Lease, error) {
+	lease, err := a.claimEverywhere(ctx, in.Lease, renewal(in.Number))
+	if err != nil {
+		return in.Lease, err
+	}
+	ballot := recovery.Ballot{Views: a.survey(ctx, lease.Service), Lost: lease.Lost}
+	return lease, ballot.MayAct(lease.Holder, lease.Token, 0)
 }
 
 // claimEverywhere writes one object of a lease into every store. A majority
@@ -87,15 +129,15 @@ func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name stri
 		return lease, err
 	}
 	lease.Stores, lease.Expires = nil, time.Time{}
-	var last error
+	var silent []error
 	for _, s := range a.Stores {
 		object, err := putOnce(ctx, s, leaseToken(lease.Service, lease.Token)+name, body, time.Time{})
 		switch {
 		case failure.Is(err, failure.Exists):
 			return lease, failure.New(failure.Refused, "another run took token %d of the lease on %s first", lease.Token, lease.Service).
-				WithHint("starter status --service %s", lease.Service)
+				WithHint("see who holds it: starter status")
 		case err != nil:
-			last = err
+			silent = append(silent, err)
 			continue
 		}
 		lease.Stores = append(lease.Stores, s.Name())
@@ -103,9 +145,9 @@ func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name stri
 			lease.Expires = expires
 		}
 	}
-	if len(lease.Stores) <= len(a.Stores)/2 {
-		return lease, failure.Wrap(failure.Unavailable, last, "claim the lease on %s in a majority of %d stores: only %d took it",
-			lease.Service, len(a.Stores), len(lease.Stores))
+	if electors := len(a.Stores) - len(lease.Lost); len(lease.Stores) <= electors/2 {
+		return lease, failure.Wrap(failure.Unavailable, errors.Join(silent...), "claim the lease on %s in a majority of %d stores: %d took it",
+			lease.Service, electors, len(lease.Stores))
 	}
 	return lease, nil
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
@@ -95,26 +94,18 @@ func splitLease(rest string) (token uint64, name string, ok bool) {
 	return token, name, err == nil && token > 0
 }
 
-// nextToken returns the token holder may claim: its own unreleased one, if that
-// is the newest, or one above all. It is failure.Refused while any store shows
-// another holder's lease that has neither ended nor been released.
-func nextToken(views []recovery.LeaseView, holder string) (uint64, error) {
-	var newest uint64
-	own := false
+// live reports whether r still holds, by the clock of its own store.
+func live(r recovery.LeaseRecord, view recovery.LeaseView) bool {
+	return r.Released.IsZero() && view.Now.Before(r.Expires)
+}
+
+// silent lists the stores that did not answer.
+func silent(views []recovery.LeaseView) []string {
+	var names []string
 	for _, view := range views {
-		for _, r := range view.Records {
-			if live := r.Released.IsZero() && view.Now.Before(r.Expires); live && r.Holder != holder {
-				return 0, failure.New(failure.Refused, "%q holds the lease until %s, says store %s",
-					r.Holder, r.Expires.UTC().Format(time.RFC3339), view.Store).WithHint("wait, or end that run: starter status")
-			}
-			if r.Token >= newest {
-				own = r.Holder == holder && r.Released.IsZero() && (r.Token > newest || own || newest == 0)
-				newest = r.Token
-			}
+		if !view.Readable {
+			names = append(names, view.Store)
 		}
 	}
-	if own {
-		return newest, nil
-	}
-	return newest + 1, nil
+	return names
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/evidence"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 
 	stored "github.com/terragonlabs/holdfast/activities/evidence"
@@ -48,6 +49,14 @@ type doneStep struct {
 	Key     string          `json:"key"`
 	Output  json.RawMessage `json:"output,omitempty"`
 	Skipped bool            `json:"skipped,omitempty"`
+	Failed  *failedStep     `json:"failed,omitempty"` // advisory steps only
+}
+
+// failedStep is how an advisory step failed.
+type failedStep struct {
+	Class   failure.Class `json:"class"`
+	Message string        `json:"message"`
+	Hint    string        `json:"hint,omitempty"`
 }
 
 // declared says by whom and when the incident was declared.

@@ -20,19 +20,37 @@ const (
 )
 
 // takeLease takes the service's lease as a step. When too few stores answer, the
-// step fails, and a person may skip it: the run then acts without a lease, on
-// that person's word, and the timeline says so.
+// step fails, and a person may skip it: the run then takes the lease in those
+// stores that answer, on that person's word, and the timeline says so. If none
+// does it acts without.
 func (rb *Run) takeLease() error {
-	in := stored.AcquireIn{Service: rb.spec.Plan.Service.Name, Holder: rb.id.WorkflowID + "/" + rb.id.FirstRunID, TTL: leaseTTL}
+	in := stored.AcquireIn{Service: rb.leaseName(), Holder: rb.id.WorkflowID + "/" + rb.id.FirstRunID, TTL: leaseTTL}
 	known := rb.book.Lease.Token != 0
 	lease, err := Do(rb, "Take the lease on "+in.Service, stored.Ref.AcquireLease, in, Announce)
-	if err != nil || known || lease.Token == 0 {
+	if err != nil || known {
 		return err
+	}
+	if lease.Token == 0 { // skipped
+		in.Partial = true
+		lease, err = Do(rb, "Take a partial lease on "+in.Service, stored.Ref.AcquireLease, in, Announce, Advisory())
+		if err != nil {
+			rb.finding("the run acts without a lease: " + err.Error())
+			return nil
+		}
 	}
 	rb.book.Lease = lease
 	rb.record(evidence.Entry{Kind: evidence.LeaseTaken, Title: "Lease on " + in.Service,
 		Data: []evidence.Pair{{Key: "token", Value: decimal(int(lease.Token))}, {Key: "expires", Value: lease.Expires.UTC().Format(time.RFC3339)}}})
 	return nil
+}
+
+// leaseName keeps a drill from holding up a real recovery: drills have a lease
+// of their own. No service's name holds a slash.
+func (rb *Run) leaseName() string {
+	if rb.spec.Mode == Drill {
+		return "drill/" + rb.spec.Plan.Service.Name
+	}
+	return rb.spec.Plan.Service.Name
 }
 
 // keepLease renews the lease beside the run. A lease that another holder took
@@ -58,7 +76,7 @@ func (rb *Run) renewLease() {
 	switch {
 	case err == nil:
 		rb.book.Lease = renewed
-	case failure.Is(err, failure.Refused):
+	case failure.Is(err, failure.Refused), failure.Is(err, failure.Unsafe):
 		rb.book.LeaseLost = err.Error()
 		rb.record(evidence.Entry{Kind: evidence.LeaseLost, Title: "Lease on " + in.Lease.Service, Detail: err.Error()})
 		rb.show()

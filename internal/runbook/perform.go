@@ -26,7 +26,7 @@ func (rb *Run) stepKey(title string) string {
 // chain settled is not run again.
 func (rb *Run) perform(s step, in, out any) error {
 	if d, ok := rb.book.done(s.key); ok {
-		return unmarshal(d.Output, out)
+		return d.result(out)
 	}
 	if err := rb.mayRun(s); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (rb *Run) perform(s step, in, out any) error {
 			return rb.keep(s, out)
 		}
 		if temporal.IsCanceledError(err) || s.advisory {
-			return err
+			return rb.keepFailed(s, err)
 		}
 		again, err := rb.settle(s, report, rb.askFailed(s, err))
 		if err != nil || !again {
@@ -156,9 +156,34 @@ func (rb *Run) settle(s step, report int, q *question) (again bool, err error) {
 	}
 }
 
-func unmarshal(raw json.RawMessage, out any) error {
-	if len(raw) == 0 { // skipped: the zero output
+// keepFailed settles an advisory step with its failure, for the same reason. A
+// canceled step is not settled.
+func (rb *Run) keepFailed(s step, cause error) error {
+	if temporal.IsCanceledError(cause) {
+		return rb.canceled(cause)
+	}
+	if !rb.quiet {
+		failed := &failedStep{failure.ClassOf(cause), cause.Error(), failure.HintOf(cause)}
+		rb.book.Done = append(rb.book.Done, doneStep{Key: s.key, Failed: failed})
+	}
+	return cause
+}
+
+// canceled tells a step canceled by an abort from one canceled with the workflow.
+func (rb *Run) canceled(cause error) error {
+	if err := rb.stopped(); err != nil && rb.ctx.Err() == nil {
+		return err
+	}
+	return cause
+}
+
+// result returns what the settled step returned.
+func (d doneStep) result(out any) error {
+	switch {
+	case d.Failed != nil:
+		return failure.New(d.Failed.Class, "%s", d.Failed.Message).WithHint("%s", d.Failed.Hint)
+	case len(d.Output) == 0: // skipped: the zero output
 		return nil
 	}
-	return failure.Wrap(failure.Internal, json.Unmarshal(raw, out), "decode output of an earlier step")
+	return failure.Wrap(failure.Internal, json.Unmarshal(d.Output, out), "decode output of an earlier step")
 }

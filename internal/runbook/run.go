@@ -69,9 +69,13 @@ func Open(ctx workflow.Context, spec Spec) (*Run, error) {
 
 func newState(ctx workflow.Context, spec Spec) *state {
 	info := workflow.GetInfo(ctx)
+	first := info.FirstRunID
+	if first == "" { // the SDK's test environment leaves it out of a first run
+		first = info.WorkflowExecution.RunID
+	}
 	s := &state{
 		spec:  spec,
-		id:    stored.Run{WorkflowID: info.WorkflowExecution.ID, FirstRunID: info.FirstRunID},
+		id:    stored.Run{WorkflowID: info.WorkflowExecution.ID, FirstRunID: first},
 		book:  spec.Carried,
 		slugs: map[string]int{},
 	}

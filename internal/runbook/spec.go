@@ -83,13 +83,18 @@ func (s *Spec) validate(ctx workflow.Context) error {
 		return failure.Invalid("plan.service", "is required")
 	case !slices.Contains([]Mode{Attended, Drill, Routine}, s.Mode):
 		return failure.Invalid("mode", "%.20q is not %s, %s or %s", s.Mode, Attended, Drill, Routine)
-	case info.WorkflowRunTimeout > 0 || info.WorkflowExecutionTimeout > 0:
+	case tooShort(info.WorkflowRunTimeout) || tooShort(info.WorkflowExecutionTimeout):
 		// The server ends such a run without running its undo.
 		return failure.Invalid("timeout", "a runbook must be started without execution or run timeout").
 			WithHint("phases have budgets instead; start it again without --execution-timeout and --run-timeout")
 	}
 	return s.validateNames()
 }
+
+// leastTimeout is what a workflow's own timeout must be at least, if it has one.
+const leastTimeout = 365 * 24 * time.Hour
+
+func tooShort(timeout time.Duration) bool { return timeout > 0 && timeout < leastTimeout }
 
 // validateNames checks that the plan has every phase and gate the workflow
 // will come to: found out now, not in the middle of a disaster.

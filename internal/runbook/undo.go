@@ -59,8 +59,12 @@ func (rb *Run) register(s step, in any, always bool) error {
 }
 
 // Commit drops the compensations: what was done is to stay. Teardowns remain.
-// Committing twice changes nothing.
+// Committing twice changes nothing. A commit is carried through even when the
+// run is canceled meanwhile.
 func (rb *Run) Commit(by string) {
+	ctx, done := workflow.NewDisconnectedContext(rb.ctx)
+	defer done()
+	detached := rb.fork(ctx)
 	var kept []undo
 	dropped := rb.book.Undos
 	rb.book.Undos = nil
@@ -73,7 +77,7 @@ func (rb *Run) Commit(by string) {
 	for _, u := range dropped {
 		if !u.Always {
 			rb.record(evidence.Entry{Kind: evidence.UndoDropped, Title: u.Title, Actor: by})
-			rb.mirrorUndone(u, stored.Committed)
+			detached.mirrorUndone(u, stored.Committed)
 		}
 	}
 }
