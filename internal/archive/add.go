@@ -32,7 +32,8 @@ func (w *Writer) Add(ctx context.Context, files iter.Seq2[File, error]) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) }) // a failed upload ends the reading too
+	// A failed upload, which lives under the writer's context, ends the reading too.
+	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) }) //nolint:contextcheck // see above
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan job)
@@ -66,8 +67,8 @@ func (w *Writer) AddBytes(ctx context.Context, name string, data []byte) error {
 
 // feed looks at one file and cuts it into jobs.
 func (w *Writer) feed(ctx context.Context, file File, jobs chan<- job) error {
-	r, err := w.look(file)
-	if err != nil || r == nil {
+	r, kept, err := w.look(file)
+	if err != nil || !kept {
 		return err
 	}
 	w.mu.Lock()
@@ -90,38 +91,37 @@ func (w *Writer) feed(ctx context.Context, file File, jobs chan<- job) error {
 	return nil
 }
 
-// look makes the manifest entry of a file, link or directory. It returns nil for
-// what is no file (sockets, pipes, devices): there is nothing to restore.
-func (w *Writer) look(file File) (*reading, error) {
+// look makes the manifest entry of a file, link or directory. Sockets, pipes and
+// devices are not kept: there is nothing to restore.
+func (w *Writer) look(file File) (r *reading, kept bool, err error) {
 	if err := checkPath(file.Path); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	r := &reading{file: file, entry: Entry{Path: file.Path, Type: TypeFile, Outcome: Complete}}
+	r = &reading{file: file, entry: Entry{Path: file.Path, Type: TypeFile, Outcome: Complete}}
 	if file.Root == nil {
 		r.entry.Mode, r.entry.SizeBytes, r.entry.ModTime = unixMode(file.Mode), int64(len(file.Bytes)), file.ModTime
 		r.entry.UID, r.entry.GID = os.Getuid(), os.Getgid()
-		return r, nil
+		return r, true, nil
 	}
 	info, err := file.Root.Lstat(file.name())
 	if err != nil {
-		return r.unreadable(err)
+		r, err = r.unreadable(err)
+		return r, err == nil, err
 	}
 	r.entry.Mode, r.entry.ModTime = unixMode(info.Mode()), info.ModTime()
 	r.entry.UID, r.entry.GID = ownerOf(info)
-	switch info.Mode().Type() {
-	case 0:
+	switch r.entry.Type = typeOf(info); r.entry.Type {
+	case TypeFile:
 		r.entry.SizeBytes = info.Size()
-	case fs.ModeDir:
-		r.entry.Type = TypeDirectory
-	case fs.ModeSymlink:
-		r.entry.Type = TypeSymlink
+	case TypeDirectory:
+	case TypeSymlink:
 		if r.entry.Target, err = file.Root.Readlink(file.name()); err != nil {
-			return r.unreadable(err)
+			r, err = r.unreadable(err)
 		}
 	default:
-		return nil, nil
+		return nil, false, nil
 	}
-	return r, nil
+	return r, err == nil, err
 }
 
 // Walk yields everything below root, with paths below prefix, parents first; with
@@ -129,25 +129,22 @@ func (w *Writer) look(file File) (*reading, error) {
 // under it. A directory that vanishes meanwhile is left out under Live.
 func Walk(root *os.Root, prefix string, policy Policy, skip func(name string) bool) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
-		err := fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
-			if err != nil {
-				if policy == Live && os.IsNotExist(err) {
-					return nil
-				}
+		visit := func(name string, _ fs.DirEntry, err error) error {
+			switch {
+			case err != nil && policy == Live && os.IsNotExist(err):
+				return nil
+			case err != nil:
 				return err
-			}
-			if name == "." && prefix != "" {
+			case name == "." && prefix != "":
 				return nil // prefix is an entry of its own: a directory, or the link to this root
-			}
-			if name != "." && skip != nil && skip(name) {
+			case name != "." && skip != nil && skip(name):
 				return skipEntry(root, name)
-			}
-			if !yield(File{Path: path.Join(prefix, name), Root: root, Name: name, Policy: policy}, nil) {
+			case !yield(File{Path: path.Join(prefix, name), Root: root, Name: name, Policy: policy}, nil):
 				return fs.SkipAll
 			}
 			return nil
-		})
-		if err != nil {
+		}
+		if err := fs.WalkDir(root.FS(), ".", visit); err != nil {
 			yield(File{}, failure.Wrap(classOfFile(err), err, "walk %s", root.Name()))
 		}
 	}

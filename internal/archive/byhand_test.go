@@ -14,7 +14,7 @@ import (
 // public key, and returns a function that runs the script.
 func (f *fixture) byHand() func(cfg archive.RestoreConfig, storeDir string) (string, error) {
 	f.t.Helper()
-	home, err := os.MkdirTemp("", "gpg") // short: agent sockets have a length limit
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // t.TempDir is too long for agent sockets
 	must(f.t, err)
 	f.t.Cleanup(func() {
 		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()

@@ -71,8 +71,10 @@ func sample() *Manifest {
 	digest := store.DigestOf([]byte("content"))
 	return &Manifest{Set: "20261123T001122Z-f-0a1b2c3d", Source: "db", Counter: 3, Parts: 2, Entries: []Entry{
 		{Path: ".", Type: TypeDirectory, Mode: 0o700, ModTime: at, Outcome: Complete},
-		{Path: "a b\n", Type: TypeFile, Mode: 0o4640, UID: 7, GID: 8, ModTime: at, SizeBytes: 9, CRC32C: 5, Outcome: Complete,
-			Slices: []Slice{{0, 4, digest, 0, "a%20b%0A@0"}, {4, 5, digest, 1, "x@0"}}},
+		{
+			Path: "a b\n", Type: TypeFile, Mode: 0o4640, UID: 7, GID: 8, ModTime: at, SizeBytes: 9, CRC32C: 5, Outcome: Complete,
+			Slices: []Slice{{0, 4, digest, 0, "a%20b%0A@0"}, {4, 5, digest, 1, "x@0"}},
+		},
 		{Path: "gone", Type: TypeFile, ModTime: at, Outcome: Vanished},
 		{Path: "link", Type: TypeSymlink, Mode: 0o777, ModTime: at, Target: "../\xff", Outcome: Complete},
 		{Path: "short", Type: TypeFile, ModTime: at, SizeBytes: 20, Outcome: Shrunk, Slices: []Slice{{10, 10, digest, 1, "y@0"}}},
@@ -104,8 +106,12 @@ func TestManifestRoundTrip(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ old, new string }{
-		{`"path":"gone"`, `"path":"../gone"`}, {`"part":1`, `"part":2`}, {`"offset":4`, `"offset":3`},
-		{`"path":"link"`, `"path":"a"`}, {`"size_bytes":5`, `"size_bytes":50000000`}, {`"entries":5`, `"entries":4`},
+		{`"path":"gone"`, `"path":"../gone"`},
+		{`"part":1`, `"part":2`},
+		{`"offset":4`, `"offset":3`},
+		{`"path":"link"`, `"path":"a"`},
+		{`"size_bytes":5`, `"size_bytes":50000000`},
+		{`"entries":5`, `"entries":4`},
 	} {
 		bad := strings.Replace(string(text), c.old, c.new, 1)
 		if _, err := parseManifest(strings.NewReader(bad), 2); !failure.Is(err, failure.Corrupt) {
@@ -216,11 +222,15 @@ func TestImpossibleDescriptorsAreRefused(t *testing.T) {
 func sampleDescriptor() *Descriptor {
 	set := SetID("20261123T001122Z-f-0a1b2c3d")
 	object := func(key string) Object {
-		return Object{Key: key, Set: set, SizeBytes: 10, PlainBytes: 20, SHA256: store.DigestOf([]byte(key)), KeyID: "k",
-			Stores: map[string]string{"s3": "v1"}}
+		return Object{
+			Key: key, Set: set, SizeBytes: 10, PlainBytes: 20, SHA256: store.DigestOf([]byte(key)), KeyID: "k",
+			Stores: map[string]string{"s3": "v1"},
+		}
 	}
-	return &Descriptor{Format: 1, Set: set, Source: "db", Kind: Full, Counter: 1, Manifest: object(manifestKey("db", set, "aa")),
-		Keys: []KeyHeader{{"k", set, []byte("header")}}, Parts: []Object{object(partKey("db", set, 0, "aa"))}}
+	return &Descriptor{
+		Format: 1, Set: set, Source: "db", Kind: Full, Counter: 1, Manifest: object(manifestKey("db", set, "aa")),
+		Keys: []KeyHeader{{"k", set, []byte("header")}}, Parts: []Object{object(partKey("db", set, 0, "aa"))},
+	}
 }
 
 func testSigner(t testing.TB) (keyring.Signer, keyring.Trust) {
@@ -239,8 +249,10 @@ func testSigner(t testing.TB) (keyring.Signer, keyring.Trust) {
 func FuzzParseState(f *testing.F) {
 	signer, trust := testSigner(f)
 	d := sampleDescriptor()
-	good, err := encodeIndex(&index{indexHead: indexHead{Format: 1, Source: "db", Set: d.Set, Parts: d.Parts, Keys: d.Keys},
-		Slices: []indexSlice{{store.DigestOf([]byte("x")), 1, 0, "a@0"}}}, signer)
+	good, err := encodeIndex(&index{
+		indexHead: indexHead{Format: 1, Source: "db", Set: d.Set, Parts: d.Parts, Keys: d.Keys},
+		Slices:    []indexSlice{{store.DigestOf([]byte("x")), 1, 0, "a@0"}},
+	}, signer)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -66,9 +66,11 @@ func (w *Writer) drain() error {
 }
 
 func (w *Writer) describe(attributes Attributes) *Descriptor {
-	return &Descriptor{Format: FormatVersion, Set: w.cfg.SetID, Source: w.cfg.Source, Kind: w.base.kind,
+	return &Descriptor{
+		Format: FormatVersion, Set: w.cfg.SetID, Source: w.cfg.Source, Kind: w.base.kind,
 		FullReason: w.base.fullReason, Counter: w.base.counter, Previous: w.base.previous, Begun: w.begun,
-		Damaged: w.damaged > 0, Damage: w.damage, DamageSeen: w.damaged, Attributes: attributes}
+		Damaged: w.damaged > 0, Damage: w.damage, DamageSeen: w.damaged, Attributes: attributes,
+	}
 }
 
 // assemble sorts the entries, numbers the parts in use and fills the descriptor's
@@ -186,8 +188,10 @@ func (w *Writer) putManifest(ctx context.Context, d *Descriptor, m *Manifest) er
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "store manifest of %s", d.Set)
 	}
-	d.Manifest = Object{Key: key, Set: d.Set, SizeBytes: out.size, PlainBytes: plain.n, SHA256: digest, KeyID: w.key.ID,
-		Stores: versionsOf(written)}
+	d.Manifest = Object{
+		Key: key, Set: d.Set, SizeBytes: out.size, PlainBytes: plain.n, SHA256: digest, KeyID: w.key.ID,
+		Stores: versionsOf(written),
+	}
 	d.StoreTimes = map[string]time.Time{}
 	for name, object := range written {
 		d.StoreTimes[name] = object.Modified.UTC()

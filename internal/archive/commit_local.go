@@ -44,8 +44,10 @@ func (w *Writer) extendLocks(ctx context.Context, d *Descriptor) error {
 
 // writeIndex replaces the index by what the committed set holds.
 func (w *Writer) writeIndex(d *Descriptor, digest store.Digest, m *Manifest) error {
-	x := &index{indexHead: indexHead{Format: FormatVersion, Source: d.Source, Set: d.Set, Descriptor: digest,
-		Chain: w.base.chain, Keys: d.Keys, Parts: d.Parts}}
+	x := &index{indexHead: indexHead{
+		Format: FormatVersion, Source: d.Source, Set: d.Set, Descriptor: digest,
+		Chain: w.base.chain, Keys: d.Keys, Parts: d.Parts,
+	}}
 	seen := map[store.Digest]bool{}
 	for _, entry := range m.Entries {
 		for _, s := range entry.Slices {

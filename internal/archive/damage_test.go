@@ -109,8 +109,10 @@ func TestRepairIsRecorded(t *testing.T) {
 	if len(result.Repairs) == 0 || result.Repairs[0].Bad != "s3" || result.Repairs[0].Good != "gcs" {
 		t.Fatalf("repairs %+v", result.Repairs)
 	}
-	v, err := archive.Verify(context.Background(), archive.VerifyConfig{Stores: f.stores, Source: source, SetID: d.Set,
-		Trusted: f.trust(), Depth: archive.FullRead})
+	v, err := archive.Verify(context.Background(), archive.VerifyConfig{
+		Stores: f.stores, Source: source, SetID: d.Set,
+		Trusted: f.trust(), Depth: archive.FullRead,
+	})
 	must(t, err)
 	if len(v.Findings) != lost || v.Sound() {
 		t.Fatalf("%d findings for %d bad objects", len(v.Findings), lost)

@@ -26,21 +26,21 @@ type decoder struct {
 
 // open returns the decrypted, decompressed content of a fetched object, limited
 // to the plaintext size the descriptor states. release ends it.
-func (o *decoder) open(ctx context.Context, object Object, content *buffer) (plain io.Reader, sealed *seal.Reader, release func(), err error) {
+func (o *decoder) open(ctx context.Context, object Object, content *buffer) (plain io.Reader, release func(), err error) {
 	header := o.d.key(object.KeyID)
 	session, err := o.keys.SessionKey(ctx, string(header.Set), header.PKESK)
 	if err != nil {
-		return nil, nil, nil, failure.Wrap(failure.ClassOf(err), err, "get session key of %s", object.Key)
+		return nil, nil, failure.Wrap(failure.ClassOf(err), err, "get session key of %s", object.Key)
 	}
-	sealed, err = seal.NewReader(content.reader(), session)
+	sealed, err := seal.NewReader(content.reader(), session)
 	if err != nil {
-		return nil, nil, nil, failure.Wrap(failure.ClassOf(err), err, "decrypt %s", object.Key)
+		return nil, nil, failure.Wrap(failure.ClassOf(err), err, "decrypt %s", object.Key)
 	}
 	zip, err := o.zip(sealed)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return &limited{r: zip, left: object.PlainBytes}, sealed, func() { o.pool.Put(zip) }, nil
+	return &limited{r: zip, left: object.PlainBytes}, func() { o.pool.Put(zip) }, nil
 }
 
 func (o *decoder) zip(r io.Reader) (*zstd.Decoder, error) {
@@ -68,7 +68,7 @@ func (l *limited) Read(p []byte) (int, error) {
 // members calls visit for each tar member of a fetched part until visit returns
 // errEnough. The reader it gets holds sizeBytes bytes, at most 32 MiB.
 func (o *decoder) members(ctx context.Context, object Object, content *buffer, visit func(name string, sizeBytes int64, r io.Reader) error) error {
-	plain, _, release, err := o.open(ctx, object, content)
+	plain, release, err := o.open(ctx, object, content)
 	if err != nil {
 		return err
 	}

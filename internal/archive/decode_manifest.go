@@ -17,7 +17,7 @@ func (o *decoder) readManifest(ctx context.Context, object Object, content *buff
 	if err := o.checkSignature(ctx, object, content, storedAt(set), trusted); err != nil {
 		return nil, err
 	}
-	plain, _, release, err := o.open(ctx, object, content)
+	plain, release, err := o.open(ctx, object, content)
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,7 @@ func (f *fetcher) read(ctx context.Context, s store.Store, object Object) (*buff
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }() // read only: the digest says whether all was read
 	content := &buffer{pool: f.pool}
 	if _, err := content.ReadFrom(io.LimitReader(body, object.SizeBytes+1)); err != nil {
 		content.release()

@@ -118,8 +118,10 @@ func random(n int, seed uint64) []byte {
 }
 
 func (f *fixture) config(kind archive.Kind) archive.Config {
-	return archive.Config{Source: source, Kind: kind, Stores: f.stores, StateDir: f.state, Recipients: f.recipients,
-		Signer: f.signer, SliceBytes: 64 << 10, PartBytes: 512 << 10}
+	return archive.Config{
+		Source: source, Kind: kind, Stores: f.stores, StateDir: f.state, Recipients: f.recipients,
+		Signer: f.signer, SliceBytes: 64 << 10, PartBytes: 512 << 10,
+	}
 }
 
 // files walks the main tree and the tablespace.
@@ -159,9 +161,11 @@ func (f *fixture) trust() keyring.Trust { return keyring.TrustAlways(f.host.Publ
 
 func (f *fixture) restoreConfig(set archive.SetID) archive.RestoreConfig {
 	base := f.t.TempDir()
-	return archive.RestoreConfig{Stores: f.stores, Source: source, SetID: set, Trusted: f.trust(),
+	return archive.RestoreConfig{
+		Stores: f.stores, Source: source, SetID: set, Trusted: f.trust(),
 		Keys: keyring.NewPrivate(f.offline), Target: filepath.Join(base, "data"),
-		Map: map[string]string{"pg_tblspc/16400": filepath.Join(base, "space")}}
+		Map: map[string]string{"pg_tblspc/16400": filepath.Join(base, "space")},
+	}
 }
 
 // snapshot describes a tree: type, mode, time, target and content by path.

@@ -48,6 +48,7 @@ func TestChild(t *testing.T) {
 }
 
 func (c child) run(t *testing.T) {
+	t.Helper()
 	f := c.fixture(t)
 	if c.Do == "backup" {
 		cfg := f.config(c.Kind)
@@ -66,6 +67,7 @@ func (c child) run(t *testing.T) {
 }
 
 func (c child) fixture(t *testing.T) *fixture {
+	t.Helper()
 	f := &fixture{t: t, dirs: c.Dirs, state: c.State, data: c.Data, space: c.Space}
 	f.stores = openStores(t, c.Dirs)
 	for text, into := range map[string]*keyring.PrivateKey{c.Host: &f.host, c.Online: &f.online, c.Offline: &f.offline} {

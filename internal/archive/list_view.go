@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -57,17 +58,14 @@ func (v *storeView) look(ctx context.Context, s store.Store, source string, set 
 		v.note(DeleteMarker, set, "a delete marker of "+object.Modified.UTC().Format(time.RFC3339))
 		return nil
 	}
-	document, err := readDocument(ctx, s, object)
-	if err != nil && !failure.Is(err, failure.Corrupt) {
-		return err
+	document, readErr := readDocument(ctx, s, object)
+	if readErr != nil && !failure.Is(readErr, failure.Corrupt) {
+		return readErr
 	}
-	var d *Descriptor
-	if err == nil {
-		d, err = ParseDescriptor(document, source, set, trusted, object.Modified)
-	}
-	if err != nil {
-		v.note(Forged, set, "version "+object.Version+": "+err.Error())
-		return nil
+	d, bad := ParseDescriptor(document, source, set, trusted, object.Modified)
+	if bad = errors.Join(readErr, bad); bad != nil {
+		v.note(Forged, set, "version "+object.Version+": "+bad.Error())
+		return nil //nolint:nilerr // it is a finding, not a failure to list
 	}
 	digest := store.DigestOf(document)
 	if first, ok := v.found[set]; ok {
@@ -90,7 +88,7 @@ func readDocument(ctx context.Context, s store.Store, object store.Object) ([]by
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }() // read only: the read itself says what went wrong
 	document, err := io.ReadAll(io.LimitReader(body, maxDescriptorBytes+1))
 	if err != nil {
 		return nil, err

@@ -64,9 +64,11 @@ func encodeManifest(w io.Writer, m *Manifest) error {
 	err := encoder.Encode(headLine{"manifest", FormatVersion, m.Set, m.Source, m.Counter, m.Previous, m.Parts})
 	for i := 0; i < len(m.Entries) && err == nil; i++ {
 		entry := &m.Entries[i]
-		err = encoder.Encode(entryLine{"entry", encodeName(entry.Path), entry.Type, fmt.Sprintf("%04o", entry.Mode),
+		err = encoder.Encode(entryLine{
+			"entry", encodeName(entry.Path), entry.Type, fmt.Sprintf("%04o", entry.Mode),
 			entry.UID, entry.GID, entry.ModTime.UTC().Format(time.RFC3339Nano), entry.SizeBytes, encodeName(entry.Target),
-			fmt.Sprintf("%08x", entry.CRC32C), entry.Outcome, len(entry.Slices)})
+			fmt.Sprintf("%08x", entry.CRC32C), entry.Outcome, len(entry.Slices),
+		})
 		for j := 0; j < len(entry.Slices) && err == nil; j++ {
 			s := &entry.Slices[j]
 			err = encoder.Encode(sliceLine{"slice", s.Offset, s.SizeBytes, s.SHA256, s.Part, s.Member})

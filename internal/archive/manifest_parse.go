@@ -130,8 +130,10 @@ func (l entryLine) decode() (Entry, error) {
 	if l.Record != "entry" || l.SizeBytes < 0 || l.Slices < 0 {
 		return Entry{}, failure.New(failure.Corrupt, "record %.20q with %d slices", l.Record, l.Slices)
 	}
-	return Entry{Path: name, Type: l.Type, Mode: uint32(mode), UID: l.UID, GID: l.GID, ModTime: modified,
-		SizeBytes: l.SizeBytes, Target: target, CRC32C: uint32(crc), Outcome: l.Outcome}, nil
+	return Entry{
+		Path: name, Type: l.Type, Mode: uint32(mode), UID: l.UID, GID: l.GID, ModTime: modified,
+		SizeBytes: l.SizeBytes, Target: target, CRC32C: uint32(crc), Outcome: l.Outcome,
+	}, nil
 }
 
 func (p *manifestParser) slice() (Slice, error) {

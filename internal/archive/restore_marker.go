@@ -36,7 +36,7 @@ func (r *restore) markerPath() string {
 // first write.
 func (r *restore) admit() error {
 	r.marker = marker{Set: r.set.Descriptor.Set, Descriptor: r.set.Digest, Target: r.cfg.Target, Map: r.cfg.Map}
-	found, err := readMarker(r.markerPath())
+	found, under, err := readMarker(r.markerPath())
 	if err != nil {
 		return err
 	}
@@ -45,9 +45,9 @@ func (r *restore) admit() error {
 		return err
 	}
 	switch {
-	case found != nil && found.same(r.marker):
+	case under && found.same(r.marker):
 		r.result.Resumed = true
-	case found != nil && !found.Done:
+	case under && !found.Done:
 		return failure.New(failure.Refused, "a restore of set %s into %s is not finished", found.Set, found.Target).
 			WithHint("finish it, or remove %s and what it wrote", r.markerPath())
 	case !empty && !r.cfg.Delta:
@@ -61,19 +61,18 @@ func (r *restore) admit() error {
 	return r.writeMarker()
 }
 
-func readMarker(name string) (*marker, error) {
+func readMarker(name string) (m marker, found bool, err error) {
 	content, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return marker{}, false, nil
 	}
 	if err != nil {
-		return nil, failure.Wrap(classOfFile(err), err, "read marker")
+		return marker{}, false, failure.Wrap(classOfFile(err), err, "read marker")
 	}
-	var m marker
 	if err := json.Unmarshal(content, &m); err != nil {
-		return nil, failure.Wrap(failure.Unsafe, err, "read marker %s: it is not this program's, or was cut", name)
+		return marker{}, false, failure.Wrap(failure.Unsafe, err, "read marker %s: it is not this program's, or was cut", name)
 	}
-	return &m, nil
+	return m, true, nil
 }
 
 func (r *restore) writeMarker() error {

@@ -135,13 +135,13 @@ func clearPath(root *os.Root, name string, want EntryType) error {
 }
 
 func typeOf(info fs.FileInfo) EntryType {
-	switch info.Mode().Type() {
-	case 0:
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
 		return TypeFile
-	case fs.ModeDir:
+	case mode.IsDir():
 		return TypeDirectory
-	case fs.ModeSymlink:
+	case mode&fs.ModeSymlink != 0:
 		return TypeSymlink
 	}
-	return ""
+	return "" // a socket, pipe or device: nothing a set holds
 }

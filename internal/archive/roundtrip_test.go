@@ -108,7 +108,7 @@ func TestChainIsBounded(t *testing.T) {
 		d, _ := f.backup(cfg)
 		kinds = append(kinds, string(d.Kind))
 	}
-	if got := strings.Join(kinds, " "); got != "incremental incremental full incremental" {
+	if got := strings.Join(kinds, ","); got != "incremental,incremental,full,incremental" {
 		t.Fatal(got)
 	}
 }
@@ -124,8 +124,10 @@ func TestLostEarlierPartIsStoredAnew(t *testing.T) {
 	if d.Totals.NewParts == 0 {
 		t.Fatal("the lost part's content was referred to")
 	}
-	v, err := archive.Verify(context.Background(), archive.VerifyConfig{Stores: f.stores, Source: source, SetID: d.Set,
-		Trusted: f.trust(), Depth: archive.Deep, Keys: keyring.NewPrivate(f.online)})
+	v, err := archive.Verify(context.Background(), archive.VerifyConfig{
+		Stores: f.stores, Source: source, SetID: d.Set,
+		Trusted: f.trust(), Depth: archive.Deep, Keys: keyring.NewPrivate(f.online),
+	})
 	must(t, err)
 	if !v.Sound() || v.Slices != d.Totals.Slices {
 		t.Fatalf("%+v", v)

@@ -23,12 +23,14 @@ const (
 // (f, i) says what was asked for; Descriptor.Kind says what it became.
 type SetID string
 
-const setIDTime = "20060102T150405Z"
+const (
+	setIDTime    = "20060102T150405Z"
+	attemptWidth = 4 // bytes
+)
 
 var (
 	setIDPattern  = regexp.MustCompile(`^\d{8}T\d{6}Z-[fi]-[0-9a-f]{8}$`)
 	sourcePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,79}$`)
-	attemptWidth  = 4 // bytes
 )
 
 // NewSetID makes an ID for a set of the given kind begun at the time at.

@@ -74,8 +74,10 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Verification, error) {
 		return Verification{}, err
 	}
 	cfg.Workers = orDefault(cfg.Workers, defaultVerifyWorkers)
-	v := &verifier{cfg: cfg, set: set, result: Verification{Set: cfg.SetID, Depth: cfg.Depth, Anomalies: anomalies,
-		SourceDamage: set.Descriptor.Damaged}}
+	v := &verifier{cfg: cfg, set: set, result: Verification{
+		Set: cfg.SetID, Depth: cfg.Depth, Anomalies: anomalies,
+		SourceDamage: set.Descriptor.Damaged,
+	}}
 	v.fetcher = newFetcher(cfg.Stores, &v.pool)
 	v.meter = newMeter(v.total(), cfg.Progress)
 	v.checkCopies()

@@ -11,7 +11,6 @@ import (
 // worker reads jobs into the part it is building.
 type worker struct {
 	w       *Writer
-	ctx     context.Context
 	buf     []byte // one slice
 	builder *builder
 }
@@ -19,7 +18,7 @@ type worker struct {
 // work runs one worker until the jobs end. A part that is not full waits for
 // the next Add, or for Commit.
 func (w *Writer) work(ctx context.Context, jobs <-chan job) (err error) {
-	k := &worker{w: w, ctx: ctx, builder: w.takeIdle()}
+	k := &worker{w: w, builder: w.takeIdle()}
 	defer func() { w.giveIdle(k.builder) }()
 	for {
 		select {
@@ -27,7 +26,7 @@ func (w *Writer) work(ctx context.Context, jobs <-chan job) (err error) {
 			if !more {
 				return nil
 			}
-			if err := k.run(j); err != nil {
+			if err := k.run(ctx, j); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -57,9 +56,9 @@ func (w *Writer) giveIdle(b *builder) {
 }
 
 // run reads one stretch of a file.
-func (k *worker) run(j job) error {
+func (k *worker) run(ctx context.Context, j job) error {
 	if j.file.file.Root == nil || j.file.open() == nil {
-		if err := k.read(j); err != nil {
+		if err := k.read(ctx, j); err != nil {
 			return err
 		}
 	}
@@ -70,13 +69,13 @@ func (k *worker) run(j job) error {
 	return j.file.settle()
 }
 
-func (k *worker) read(j job) error {
+func (k *worker) read(ctx context.Context, j job) error {
 	if k.buf == nil {
 		k.buf = make([]byte, k.w.cfg.SliceBytes)
 	}
 	for off := j.from; off < j.to; off += k.w.cfg.SliceBytes {
 		want := min(k.w.cfg.SliceBytes, j.to-off)
-		if err := k.w.waitForTurn(k.ctx, int(want)); err != nil {
+		if err := k.w.waitForTurn(ctx, int(want)); err != nil {
 			return failure.Wrap(failure.Unavailable, err, "wait for read throttle")
 		}
 		data, err := j.file.readAt(k.buf[:want], off)
@@ -89,7 +88,7 @@ func (k *worker) read(j job) error {
 		if len(data) == 0 {
 			continue // a later stretch may be there again: a file cut and extended
 		}
-		if err := k.keep(j.file, off, data); err != nil {
+		if err := k.keep(ctx, j.file, off, data); err != nil {
 			return err
 		}
 		k.w.meter.add(int64(len(data)), 0, 0)
@@ -98,27 +97,29 @@ func (k *worker) read(j job) error {
 }
 
 // keep inspects one slice, finds or stores its content, and records it.
-func (k *worker) keep(file *reading, off int64, data []byte) error {
+func (k *worker) keep(ctx context.Context, file *reading, off int64, data []byte) error {
 	if k.w.cfg.Inspect != nil {
 		k.w.noteDamage(k.w.cfg.Inspect(file.entry.Path, off, data))
 	}
 	digest := store.Digest(sha256.Sum256(data))
-	at := k.w.known.find(k.ctx, k.w, digest, int64(len(data)))
+	at := k.w.known.find(ctx, k.w, digest, int64(len(data)))
 	if at == nil {
 		var err error
-		if at, err = k.store(member{digest, int64(len(data)), memberName(file.entry.Path, off)}, data); err != nil {
+		if at, err = k.store(ctx, member{digest, int64(len(data)), memberName(file.entry.Path, off)}, data); err != nil {
 			return err
 		}
 	}
-	file.record(readSlice{Slice: Slice{Offset: off, SizeBytes: int64(len(data)), SHA256: digest, Member: at.member},
-		crc: crc32c(data), at: at})
+	file.record(readSlice{
+		Slice: Slice{Offset: off, SizeBytes: int64(len(data)), SHA256: digest, Member: at.member},
+		crc:   crc32c(data), at: at,
+	})
 	return nil
 }
 
 // store adds content to the worker's part, unless another worker was faster.
-func (k *worker) store(m member, data []byte) (*location, error) {
+func (k *worker) store(ctx context.Context, m member, data []byte) (*location, error) {
 	if k.builder == nil {
-		b, err := k.w.newBuilder(k.ctx)
+		b, err := k.w.newBuilder(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -37,7 +37,7 @@ type Writer struct {
 	meter    *meter
 	targets  targets
 
-	ctx     context.Context // of uploads, which outlive one Add; ends with Close
+	ctx     context.Context //nolint:containedctx // uploads outlive one Add and end with Close
 	cancel  context.CancelCauseFunc
 	uploads *errgroup.Group
 	numbers atomic.Int64
@@ -73,8 +73,10 @@ func NewWriter(ctx context.Context, cfg Config) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{cfg: cfg, begun: cfg.Now().UTC(), attempt: randomHex(attemptWidth), known: known{at: map[store.Digest]*location{}},
-		budget: semaphore.NewWeighted(cfg.MemoryBytes), meter: newMeter(cfg.TotalBytes, cfg.Progress), targets: newTargets(cfg)}
+	w := &Writer{
+		cfg: cfg, begun: cfg.Now().UTC(), attempt: randomHex(attemptWidth), known: known{at: map[store.Digest]*location{}},
+		budget: semaphore.NewWeighted(cfg.MemoryBytes), meter: newMeter(cfg.TotalBytes, cfg.Progress), targets: newTargets(cfg),
+	}
 	if cfg.ReadBytesPerSecond > 0 {
 		w.throttle = rate.NewLimiter(rate.Limit(cfg.ReadBytesPerSecond), maxSliceBytes)
 	}
@@ -156,8 +158,10 @@ func (w *Writer) Files() []FileResult {
 	defer w.mu.Unlock()
 	results := make([]FileResult, 0, len(w.entries))
 	for _, r := range w.entries {
-		results = append(results, FileResult{Path: r.entry.Path, Type: r.entry.Type, SizeBytes: r.entry.SizeBytes,
-			ModTime: r.entry.ModTime, CRC32C: r.entry.CRC32C, Outcome: r.entry.Outcome})
+		results = append(results, FileResult{
+			Path: r.entry.Path, Type: r.entry.Type, SizeBytes: r.entry.SizeBytes,
+			ModTime: r.entry.ModTime, CRC32C: r.entry.CRC32C, Outcome: r.entry.Outcome,
+		})
 	}
 	return results
 }

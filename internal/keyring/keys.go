@@ -114,7 +114,7 @@ func (k PublicKey) Armored() (string, error) {
 }
 
 // Public returns the public half.
-func (k PrivateKey) Public() PublicKey { return PublicKey{k.entity} }
+func (k PrivateKey) Public() PublicKey { return PublicKey(k) }
 
 // Armored returns the private key, unprotected, as text for gpg --import. The
 // caller keeps it in a file only its owner reads.

@@ -75,8 +75,10 @@ func (s Signer) begin(kind packet.SignatureType) (*OnePass, error) {
 // Header returns the one-pass packet that precedes the signed content.
 func (o *OnePass) Header() ([]byte, error) {
 	key := o.signer.private
-	ops := &packet.OnePassSignature{Version: 3, SigType: o.sig.SigType, Hash: o.sig.Hash, PubKeyAlgo: key.PubKeyAlgo,
-		KeyId: key.KeyId, IsLast: true}
+	ops := &packet.OnePassSignature{
+		Version: 3, SigType: o.sig.SigType, Hash: o.sig.Hash, PubKeyAlgo: key.PubKeyAlgo,
+		KeyId: key.KeyId, IsLast: true,
+	}
 	if key.Version == 6 {
 		ops.Version, ops.Salt, ops.KeyFingerprint = 6, o.sig.Salt(), key.Fingerprint
 	}

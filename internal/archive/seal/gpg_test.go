@@ -13,8 +13,10 @@ import (
 // gpg runs GnuPG in its own home and returns its output.
 func gpg(t *testing.T, home string, stdin []byte, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command("gpg", append([]string{"--homedir", home, "--batch", "--yes", "--quiet", "--trust-model", "always",
-		"--pinentry-mode", "loopback", "--passphrase", ""}, args...)...)
+	cmd := exec.Command("gpg", append([]string{
+		"--homedir", home, "--batch", "--yes", "--quiet", "--trust-model", "always",
+		"--pinentry-mode", "loopback", "--passphrase", "",
+	}, args...)...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -28,7 +30,7 @@ func gpg(t *testing.T, home string, stdin []byte, args ...string) []byte {
 // stops its agent at the end.
 func gpgHome(t *testing.T) string {
 	t.Helper()
-	home, err := os.MkdirTemp("", "gpg")
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // t.TempDir is too long for agent sockets
 	if err != nil {
 		t.Fatal(err)
 	}
