@@ -30,7 +30,7 @@ var testKeys = sync.OnceValues(func() ([]keyring.PrivateKey, error) { //nolint:g
 })
 
 // newFakeBox is a sandbox whose segments the test writes itself, 1 MiB each.
-func newFakeBox(t *testing.T) *sandbox {
+func newFakeBox(t testing.TB) *sandbox {
 	t.Helper()
 	box := &sandbox{dir: t.TempDir()}
 	s, err := settings.Parse(fmt.Appendf(nil, `
@@ -65,7 +65,7 @@ stores: [{name: near, provider: file, dir: /x}]
 	return box
 }
 
-func (b *sandbox) open(t *testing.T, name string) {
+func (b *sandbox) open(t testing.TB, name string) {
 	t.Helper()
 	dir := filepath.Join(b.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -88,7 +88,7 @@ func (b *sandbox) cutAll(cut bool) {
 	}
 }
 
-func (b *sandbox) archiver(t *testing.T) *walship.Archiver {
+func (b *sandbox) archiver(t testing.TB) *walship.Archiver {
 	t.Helper()
 	archiver, err := walship.OpenArchiver(t.Context(), b.opts)
 	if err != nil {
@@ -98,7 +98,7 @@ func (b *sandbox) archiver(t *testing.T) *walship.Archiver {
 	return archiver
 }
 
-func (b *sandbox) fetch(t *testing.T, name string) error {
+func (b *sandbox) fetch(t testing.TB, name string) error {
 	t.Helper()
 	return walship.Fetch(t.Context(), b.opts, name, "pg_wal/RECOVERYXLOG")
 }
@@ -109,7 +109,7 @@ func (b *sandbox) cluster() walship.Cluster {
 }
 
 // segments writes segment files first to last of timeline 1 and returns their names.
-func (b *sandbox) segments(t *testing.T, first, last uint64) []string {
+func (b *sandbox) segments(t testing.TB, first, last uint64) []string {
 	t.Helper()
 	var names []string
 	for number := first; number <= last; number++ {

@@ -62,7 +62,7 @@ type programs struct {
 
 var binaries programs //nolint:gochecknoglobals // one build for the whole test binary, as testing has no per-package fixture
 
-func (p *programs) get(t *testing.T) string {
+func (p *programs) get(t testing.TB) string {
 	t.Helper()
 	p.once.Do(func() {
 		if p.dir, p.err = os.MkdirTemp("", "hfbin"); p.err != nil {
@@ -126,7 +126,7 @@ func withServer(o ...pgtest.Option) hostOption {
 	return func(h *hostSpec) { h.pg = append(h.pg, o...) }
 }
 
-func newHost(t *testing.T, opts ...hostOption) *host {
+func newHost(t testing.TB, opts ...hostOption) *host {
 	t.Helper()
 	var spec hostSpec
 	for _, apply := range opts {
@@ -164,7 +164,7 @@ func (h *host) command(verb string) string {
 	return filepath.Join(h.bin, "wal") + " --config " + h.config + " " + verb
 }
 
-func (h *host) write(t *testing.T, path, text string) {
+func (h *host) write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -172,14 +172,14 @@ func (h *host) write(t *testing.T, path, text string) {
 	h.give(t, path)
 }
 
-func (h *host) give(t *testing.T, path string) {
+func (h *host) give(t testing.TB, path string) {
 	t.Helper()
 	if err := pgtest.Owner(t).Give(path); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (h *host) makeKeys(t *testing.T) {
+func (h *host) makeKeys(t testing.TB) {
 	t.Helper()
 	key, err := keyring.Generate("host test", "host@example.test")
 	if err != nil {
@@ -201,7 +201,7 @@ func (h *host) makeKeys(t *testing.T) {
 	h.keys = keyring.NewPrivate(key)
 }
 
-func (h *host) addStore(t *testing.T, name string) {
+func (h *host) addStore(t testing.TB, name string) {
 	t.Helper()
 	dir := filepath.Join(h.dir, "store-"+name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -219,7 +219,7 @@ func (h *host) addStore(t *testing.T, name string) {
 	h.stores = append(h.stores, opened)
 }
 
-func systemID(t *testing.T, server *pgtest.Server) wal.SystemID {
+func systemID(t testing.TB, server *pgtest.Server) wal.SystemID {
 	t.Helper()
 	var id wal.SystemID
 	text := pgtest.Query[string](t, server, "SELECT system_identifier::text FROM pg_control_system()")
@@ -231,7 +231,7 @@ func systemID(t *testing.T, server *pgtest.Server) wal.SystemID {
 
 // settingsFor writes the settings of a server of this host's source. Names with
 // another suffix have their own socket and spool.
-func (h *host) settingsFor(t *testing.T, server *pgtest.Server, suffix string) string {
+func (h *host) settingsFor(t testing.TB, server *pgtest.Server, suffix string) string {
 	t.Helper()
 	spool := filepath.Join(h.dir, "spool"+suffix)
 	if err := os.MkdirAll(spool, 0o700); err != nil {
@@ -249,7 +249,7 @@ func (h *host) settingsFor(t *testing.T, server *pgtest.Server, suffix string) s
 }
 
 // options are those of the host's settings, for calls within the test.
-func (h *host) options(t *testing.T) walship.Options {
+func (h *host) options(t testing.TB) walship.Options {
 	t.Helper()
 	s, err := settings.Parse([]byte(h.text))
 	if err != nil {
@@ -269,7 +269,7 @@ type daemonProcess struct {
 }
 
 // serve starts the daemon as the server's user and waits until it answers.
-func (h *host) serve(t *testing.T, config string) *daemonProcess {
+func (h *host) serve(t testing.TB, config string) *daemonProcess {
 	t.Helper()
 	log, err := os.OpenFile(filepath.Join(h.dir, "daemon.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -302,7 +302,7 @@ func (h *host) serve(t *testing.T, config string) *daemonProcess {
 }
 
 // kill ends the daemon as a crash would.
-func (d *daemonProcess) kill(t *testing.T) {
+func (d *daemonProcess) kill(t testing.TB) {
 	t.Helper()
 	if d.cmd.Process != nil {
 		_ = d.cmd.Process.Kill() // it may be gone already
@@ -320,7 +320,7 @@ func (h *host) status(config string) (walship.Status, error) {
 }
 
 // until polls a condition with a deadline and shows the daemon's log when it is missed.
-func (h *host) until(t *testing.T, what string, ok func() bool) {
+func (h *host) until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	poll := time.NewTicker(25 * time.Millisecond)
 	defer poll.Stop()
@@ -337,7 +337,7 @@ func (h *host) until(t *testing.T, what string, ok func() bool) {
 }
 
 // switchWAL ends the segment being written and returns its name.
-func (h *host) switchWAL(t *testing.T) string {
+func (h *host) switchWAL(t testing.TB) string {
 	t.Helper()
 	h.server.Exec(t, "SELECT pg_logical_emit_message(true, 'test', 'x')")
 	name := pgtest.Query[string](t, h.server, "SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
@@ -346,7 +346,7 @@ func (h *host) switchWAL(t *testing.T) string {
 }
 
 // keysUnder lists one store.
-func keysUnder(t *testing.T, s store.Store, prefix string) []string {
+func keysUnder(t testing.TB, s store.Store, prefix string) []string {
 	t.Helper()
 	var keys []string
 	for obj, err := range s.List(t.Context(), prefix, store.ListOptions{}) {
@@ -359,7 +359,7 @@ func keysUnder(t *testing.T, s store.Store, prefix string) []string {
 }
 
 // archivedIn reports whether a store holds the file.
-func archivedIn(t *testing.T, s store.Store, name string) bool {
+func archivedIn(t testing.TB, s store.Store, name string) bool {
 	t.Helper()
 	for _, key := range keysUnder(t, s, "v1/orders/wal/") {
 		if strings.Contains(key, "/"+name+"-") && !strings.Contains(key, "/tail/") {
@@ -369,7 +369,7 @@ func archivedIn(t *testing.T, s store.Store, name string) bool {
 	return false
 }
 
-func wantClass(t *testing.T, err error, class failure.Class) {
+func wantClass(t testing.TB, err error, class failure.Class) {
 	t.Helper()
 	if !failure.Is(err, class) {
 		t.Errorf("got %v (%s), want %s", err, failure.ClassOf(err), class)

@@ -19,7 +19,7 @@ import (
 const fast = "tail: {interval: 200ms}\nheartbeat: {interval: 100ms, ship_interval: 300ms}\n"
 
 // copyCluster takes a base backup by cp into dir, between start and stop.
-func (h *host) copyCluster(t *testing.T, dir string) {
+func (h *host) copyCluster(t testing.TB, dir string) {
 	t.Helper()
 	conn := h.server.Connect(t)
 	if _, err := conn.Exec(t.Context(), "SELECT pg_backup_start('copy', true)"); err != nil {
@@ -55,7 +55,7 @@ func (h *host) copyCluster(t *testing.T, dir string) {
 
 // restored makes a stopped server of a copied cluster that recovers through
 // `wal fetch`, with settings of its own beside the host's.
-func (h *host) restored(t *testing.T, dir, settingsYAML string, conf ...string) *pgtest.Server {
+func (h *host) restored(t testing.TB, dir, settingsYAML string, conf ...string) *pgtest.Server {
 	t.Helper()
 	target := h.adopt(t, dir, "read_only: true\n"+settingsYAML, append([]string{"archive_mode = off"}, conf...)...)
 	h.write(t, filepath.Join(target.DataDir, "recovery.signal"), "")
@@ -64,7 +64,7 @@ func (h *host) restored(t *testing.T, dir, settingsYAML string, conf ...string) 
 
 // standby makes a stopped server of a copied cluster that follows the host's
 // server, archives when it is promoted, and has settings of its own.
-func (h *host) standby(t *testing.T, dir, settingsYAML string) *pgtest.Server {
+func (h *host) standby(t testing.TB, dir, settingsYAML string) *pgtest.Server {
 	t.Helper()
 	target := h.adopt(t, dir, settingsYAML,
 		"primary_conninfo = 'host="+h.server.SocketDir+" port="+fmt.Sprint(h.server.Port)+" user=postgres'",
@@ -75,7 +75,7 @@ func (h *host) standby(t *testing.T, dir, settingsYAML string) *pgtest.Server {
 
 func (h *host) configOf(dir string) string { return filepath.Join(h.dir, filepath.Base(dir)+".yaml") }
 
-func (h *host) adopt(t *testing.T, dir, settingsYAML string, conf ...string) *pgtest.Server {
+func (h *host) adopt(t testing.TB, dir, settingsYAML string, conf ...string) *pgtest.Server {
 	t.Helper()
 	target := pgtest.Start(t, pgtest.Stopped())
 	if err := os.RemoveAll(target.DataDir); err != nil {
@@ -109,7 +109,7 @@ func (h *host) adopt(t *testing.T, dir, settingsYAML string, conf ...string) *pg
 }
 
 // load runs pgbench until stopped.
-func (h *host) load(t *testing.T) (stop func()) {
+func (h *host) load(t testing.TB) (stop func()) {
 	t.Helper()
 	bench := pg.Programs{Dir: h.server.BinDir, Owner: pgtest.Owner(t)}
 	arguments := []string{"-h", h.server.SocketDir, "-p", fmt.Sprint(h.server.Port), "-U", "postgres"}
@@ -176,7 +176,7 @@ type row struct {
 	lsn uint64
 }
 
-func newestRow(t *testing.T, server *pgtest.Server) row {
+func newestRow(t testing.TB, server *pgtest.Server) row {
 	t.Helper()
 	seq := pgtest.Query[int64](t, server, "SELECT coalesce(max(seq), 0) FROM holdfast.heartbeat")
 	// The row's own position lies before its commit record; now is behind it.

@@ -25,7 +25,7 @@ type sandbox struct {
 	switches []*switchable
 }
 
-func newSandbox(t *testing.T, h *host) *sandbox {
+func newSandbox(t testing.TB, h *host) *sandbox {
 	t.Helper()
 	box := &sandbox{dir: t.TempDir(), opts: h.options(t)}
 	box.opts.Stores = nil
@@ -51,7 +51,7 @@ func newSandbox(t *testing.T, h *host) *sandbox {
 	return box
 }
 
-func (b *sandbox) put(t *testing.T, name string, content []byte) {
+func (b *sandbox) put(t testing.TB, name string, content []byte) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(b.opts.Settings.DataDir, "pg_wal", name), content, 0o600); err != nil {
 		t.Fatal(err)
