@@ -12,7 +12,7 @@ import (
 
 // byHand prepares a GnuPG home with one recipient's private key and the host's
 // public key, and returns a function that runs the script.
-func (f *fixture) byHand() func(cfg archive.RestoreConfig, storeDir string) (string, error) {
+func (f *fixture) byHand() func(cfg archive.RestoreConfig, storeDir string, options ...string) (string, error) {
 	f.t.Helper()
 	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // t.TempDir is too long for agent sockets
 	must(f.t, err)
@@ -31,8 +31,8 @@ func (f *fixture) byHand() func(cfg archive.RestoreConfig, storeDir string) (str
 			f.t.Fatalf("gpg --import: %v\n%s", err, out)
 		}
 	}
-	return func(cfg archive.RestoreConfig, storeDir string) (string, error) {
-		args := []string{"../../deploy/restore-by-hand.sh"}
+	return func(cfg archive.RestoreConfig, storeDir string, options ...string) (string, error) {
+		args := append([]string{"../../deploy/restore-by-hand.sh"}, options...)
 		for link, dir := range cfg.Map {
 			args = append(args, "-m", link+"="+dir)
 		}
@@ -59,6 +59,12 @@ func TestRestoreByHand(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	f.same(cfg)
+
+	unverified := f.restoreConfig(inc.Set)
+	if out, err := run(unverified, f.dirs[1], "-n"); err != nil {
+		t.Fatalf("without the host's key: %v\n%s", err, out)
+	}
+	f.same(unverified)
 
 	unmapped := f.restoreConfig(inc.Set)
 	unmapped.Map = nil

@@ -15,7 +15,7 @@ import (
 type Config struct {
 	Source    string        // whose data this is: a plan's source name
 	SetID     SetID         // default: new, of the given Kind. Give the same one again to resume
-	Kind      Kind          // wanted; an incremental becomes a full when its index is lost or its chain too long
+	Kind      Kind          // wanted; default as SetID says, or full. May become a full: see Descriptor.FullReason
 	Stores    []store.Store // all are written at once
 	MinStores int           // a set commits when this many stores hold all of it; default: all
 	StateDir  string        // this host's index and journals; survives restarts; exists
@@ -64,6 +64,9 @@ func (c Config) prepare() (Config, error) {
 	c.MaxChainAge = orDefault(c.MaxChainAge, defaultMaxChainAge)
 	c.MinStores = orDefault(c.MinStores, len(c.Stores))
 	c.Workers = orDefault(c.Workers, runtime.GOMAXPROCS(0))
+	if c.Kind == "" && c.SetID != "" {
+		c.Kind = c.SetID.asked()
+	}
 	c.Kind = orDefault(c.Kind, Full)
 	if c.Log == nil {
 		c.Log = zap.NewNop()
