@@ -12,6 +12,9 @@ import (
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
 
+// Prefix begins the names of this package's activities.
+const Prefix = "notify."
+
 // Activities notify by the means of the plan they were made with.
 type Activities struct {
 	plan *plan.Plan

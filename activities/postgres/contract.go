@@ -52,9 +52,10 @@ type Performance struct {
 	Replicas   int           `json:"replicas"`       // streaming now
 }
 
-// FenceInput fences application writes on one server.
+// FenceInput fences application writes on one server, or lifts that fence.
 type FenceInput struct {
 	Where
+	Side   Side     `json:"side"`
 	Expect Identity `json:"expect"`
 }
 
@@ -142,6 +143,12 @@ type ChainProof struct {
 	At        time.Time      `json:"at"`
 }
 
+// KeysInput collects what must be asked of the key holder.
+type KeysInput struct {
+	Where
+	Choice recovery.Choice `json:"choice"`
+}
+
 // KeyRequest asks the key holder for the session keys of named objects. It is
 // small: the request itself lies in the stores under Object.
 type KeyRequest struct {
@@ -151,11 +158,17 @@ type KeyRequest struct {
 	Objects int    `json:"objects"`
 }
 
+// Sealed names the session keys the key holder released, sealed to this host.
+type Sealed struct {
+	Object string `json:"object"` // key in the stores
+	SHA256 string `json:"sha256"`
+}
+
 // FetchInput restores a set's files into the workspace.
 type FetchInput struct {
 	Where
 	Choice   recovery.Choice `json:"choice"`
-	Released string          `json:"released"` // key of the sealed session keys in the stores
+	Released Sealed          `json:"released"`
 }
 
 // Fetched is what FetchBase wrote.
@@ -351,3 +364,9 @@ type Observation struct {
 	Performance Performance   `json:"performance"`
 	Verdicts    []CheckResult `json:"verdicts"`
 }
+
+// Prefix begins the names of this package's activities.
+const Prefix = "postgres."
+
+// Queue is the task queue of work that must touch host's disks.
+func Queue(host string) string { return "host." + host }

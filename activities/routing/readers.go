@@ -10,6 +10,9 @@ import (
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
 
+// Prefix begins the names of this package's activities.
+const Prefix = "routing."
+
 // Activities redirect endpoints of the plan they were made with.
 type Activities struct {
 	plan *plan.Plan
@@ -67,15 +70,14 @@ func (a *Activities) pooler(in Input) (pgbouncer.Pooler, string, error) {
 	if err := a.plan.MustBe(in.PlanHash); err != nil {
 		return pgbouncer.Pooler{}, "", err
 	}
-	for _, database := range a.plan.Databases {
-		if database.Name != in.Database {
-			continue
-		}
-		if database.Endpoint.Kind != plan.EndpointPgBouncer {
-			return pgbouncer.Pooler{}, "", failure.Invalid("database", "%s has no endpoint that can be redirected (endpoint.kind is %s)", in.Database, database.Endpoint.Kind)
-		}
-		admin, err := config.WithPassword(database.Endpoint.AdminConn, string(database.Endpoint.AdminPassword))
-		return pgbouncer.Pooler{ConfigFile: database.Endpoint.ConfigFile, Admin: admin.Reveal()}, database.Endpoint.ReaderEntry, err
+	database, err := a.plan.Database(in.Database)
+	if err != nil {
+		return pgbouncer.Pooler{}, "", err
 	}
-	return pgbouncer.Pooler{}, "", failure.New(failure.NotFound, "the plan has no database %s", in.Database)
+	endpoint := database.Endpoint
+	if endpoint.Kind != plan.EndpointPgBouncer {
+		return pgbouncer.Pooler{}, "", failure.Invalid("database", "%s has no endpoint that can be redirected (endpoint.kind is %s)", in.Database, endpoint.Kind)
+	}
+	admin, err := config.WithPassword(endpoint.AdminConn, string(endpoint.AdminPassword))
+	return pgbouncer.Pooler{ConfigFile: endpoint.ConfigFile, Admin: admin.Reveal()}, endpoint.ReaderEntry, err
 }

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"strings"
@@ -106,6 +107,32 @@ func (k PublicKey) UserID() string {
 		return identity.Name
 	}
 	return ""
+}
+
+// Line returns the public key as one line of base64, as a plan holds it:
+// gpg --export FINGERPRINT | base64 -w0.
+func (k PublicKey) Line() (string, error) {
+	var out bytes.Buffer
+	if err := k.entity.Serialize(&out); err != nil {
+		return "", failure.Wrap(failure.Internal, err, "encode public key %s", k.Fingerprint())
+	}
+	return base64.StdEncoding.EncodeToString(out.Bytes()), nil
+}
+
+// ParseLine reads what Line writes.
+func ParseLine(line string) (PublicKey, error) {
+	raw, err := base64.StdEncoding.DecodeString(line)
+	if err != nil {
+		return PublicKey{}, failure.Invalid("key", "is not base64").WithHint("gpg --export FINGERPRINT | base64 -w0")
+	}
+	keys, err := ParsePublicKeys(raw)
+	if err != nil {
+		return PublicKey{}, err
+	}
+	if len(keys) != 1 {
+		return PublicKey{}, failure.Invalid("key", "holds %d keys instead of one", len(keys))
+	}
+	return keys[0], nil
 }
 
 // Armored returns the public key as text for gpg --import.

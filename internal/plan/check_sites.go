@@ -39,7 +39,7 @@ func (j *judgement) checkHost(at string, host Host) {
 	j.host(at+".address", host.Address)
 	for i, key := range host.SigningKeys {
 		here := fmt.Sprintf("%s.signing_keys[%d]", at, i)
-		j.sshKey(here+".key", key.Key)
+		j.openPGPKey(here+".key", key.Key)
 		if !key.ValidFrom.Time().Before(key.ValidUntil.Time()) {
 			j.errorf(here+".valid_until", "write a day after valid_from", "the key is never valid")
 		}

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net"
 	"net/mail"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -134,6 +137,23 @@ func (j *judgement) sshKey(at, value string) {
 		j.errorf(at, "begin the line with the key's type", "options have no meaning here")
 	case key.Type() == ssh.KeyAlgoDSA || key.Type() == "ssh-dss": //nolint:staticcheck // named to be refused
 		j.errorf(at, "make a new one: ssh-keygen -t ed25519", "DSA keys are broken")
+	}
+}
+
+// openPGPKey checks a host's signing key: exactly one OpenPGP public key.
+func (j *judgement) openPGPKey(at, value string) {
+	const fix = "write one line: gpg --export FINGERPRINT | base64 -w0"
+	raw, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || len(raw) == 0 || len(raw) > 16<<10 {
+		j.errorf(at, fix, "this is not base64 of an OpenPGP public key")
+		return
+	}
+	keys, err := openpgp.ReadKeyRing(bytes.NewReader(raw))
+	switch {
+	case err != nil || len(keys) != 1:
+		j.errorf(at, fix, "this is not exactly one OpenPGP public key")
+	case keys[0].PrivateKey != nil:
+		j.errorf(at, "export the public half only, and replace this key: it is no longer secret", "this is a private key").Excerpt = ""
 	}
 }
 

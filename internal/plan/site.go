@@ -26,7 +26,7 @@ type Host struct {
 
 // SigningKey is a host's public key with the days it is valid, judged by store time.
 type SigningKey struct {
-	// Key in authorized_keys format.
+	// Key is an OpenPGP public key, base64 on one line: gpg --export FINGERPRINT | base64 -w0.
 	Key string `json:"key"`
 	// ValidFrom is the first day, from 00:00 UTC.
 	ValidFrom Date `json:"valid_from"`

@@ -130,7 +130,7 @@ func wrongPlaces() []wrong {
 		{"two primaries", "role: secondary\n    kube", "role: primary\n    kube", "2 sites are primary", "exactly one"},
 		{"host twice", "name: yard-2\n", "name: §yard-1\n", `host "yard-1" is already at site hinterland`, "rename"},
 		{"bad address", "address: 10.20.0.11\n", "address: §\"10.20.0.11:22\"\n", "is not an address", "without port"},
-		{"bad signing key", "{key: ssh-ed25519 ", "{key: §ssh-ed25519 x", "is not an SSH public key", ".pub"},
+		{"bad signing key", "{key: xj", "{key: §x.xj", "is not base64 of an OpenPGP public key", "gpg --export"},
 		{"key never valid", "valid_until: 2029-01-01}", "valid_until: §2025-01-01}", "is never valid", "after valid_from"},
 		{"no server", "  server: 10.20.0.53:53\n", "", "is not host:port", "host:port"},
 		{"bad port", "server: 10.20.0.53:53", "server: §10.20.0.53:70000", "is not host:port", "host:port"},

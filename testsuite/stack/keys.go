@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -63,15 +64,15 @@ func (s *Stack) makeRecipient(r *plan.Recipient) error {
 }
 
 func (s *Stack) makeHostKeys(h *plan.Host) error {
-	private, _, err := s.openPGP(filepath.Join("keys", "signer-"+h.Name), "signer of "+h.Name, "")
+	private, public, err := s.openPGP(filepath.Join("keys", "signer-"+h.Name), "signer of "+h.Name, "")
+	if err != nil {
+		return err
+	}
+	line, err := publicLine(public)
 	if err != nil {
 		return err
 	}
 	s.Keys.Signer[h.Name] = private
-	line, err := s.sshKey(filepath.Join(s.Dir, "keys", "host-"+h.Name), h.Name)
-	if err != nil {
-		return err
-	}
 	today := time.Now().UTC()
 	h.Address = "127.0.0.1"
 	h.SigningKeys = []plan.SigningKey{{
@@ -100,6 +101,19 @@ func (s *Stack) openPGP(name, user, email string) (private, public string, err e
 		return "", "", err
 	}
 	return private, public, s.write(public, text, 0o644)
+}
+
+// publicLine returns an OpenPGP public key file as the plan holds it.
+func publicLine(path string) (string, error) {
+	text, err := os.ReadFile(path) // #nosec G304 -- the stack wrote it
+	if err != nil {
+		return "", failure.Wrap(failure.NotFound, err, "read a signing key")
+	}
+	keys, err := keyring.ParsePublicKeys(text)
+	if err != nil {
+		return "", err
+	}
+	return keys[0].Line()
 }
 
 // sshKey generates an Ed25519 key, writes it as OpenSSH does, and returns the

@@ -1,0 +1,32 @@
+package catalog
+
+import (
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/wal"
+)
+
+// Prefix begins the names of this package's activities.
+const Prefix = "catalog."
+
+// ProposeInput asks how to recover a database.
+type ProposeInput struct {
+	PlanHash      plan.Hash               `json:"plan_hash"`
+	Database      string                  `json:"database"`
+	SystemID      wal.SystemID            `json:"system_id"`        // of the cluster to recover
+	Target        *recovery.Target        `json:"target,omitempty"` // nil: propose one from Onsets
+	Onsets        []recovery.Onset        `json:"onsets,omitempty"` // evidence about when damage began
+	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"`
+	Disrupted     time.Time               `json:"disrupted"`
+}
+
+// Proposed is a target and the way to it.
+type Proposed struct {
+	Proposal  *recovery.Proposal  `json:"proposal,omitempty"` // nil: the target was given
+	Choice    recovery.Choice     `json:"choice"`
+	Sets      int                 `json:"sets"`                // seen in all stores
+	Newest    *recovery.Heartbeat `json:"newest,omitempty"`    // newest heartbeat kept outside the database
+	Anomalies []string            `json:"anomalies,omitempty"` // at most 50: what the stores disagree about
+}

@@ -1,0 +1,30 @@
+package keys
+
+import (
+	"github.com/terragonlabs/holdfast/internal/plan"
+)
+
+// Prefix begins the names of this package's activities.
+const Prefix = "keys."
+
+// Queue is the task queue of the key holder.
+const Queue = "keys"
+
+// ReleaseInput asks for the session keys of the objects that a request in the
+// stores lists.
+type ReleaseInput struct {
+	PlanHash plan.Hash `json:"plan_hash"`
+	Database string    `json:"database"`
+	Run      string    `json:"run"`
+	Request  string    `json:"request"` // key of the request object
+	SHA256   string    `json:"sha256"`  // of the request object
+	Set      string    `json:"set"`     // the set that was approved
+}
+
+// Released names the sealed answer.
+type Released struct {
+	Object string   `json:"object"` // key of the answer object
+	SHA256 string   `json:"sha256"`
+	Keys   int      `json:"keys"`
+	Sets   []string `json:"sets"`
+}

@@ -1,0 +1,75 @@
+package planning
+
+import (
+	"context"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/plan"
+)
+
+// Prefix begins the names of this package's activities.
+const Prefix = "planning."
+
+// Activities read the plan they were made with.
+type Activities struct {
+	plan *plan.Plan
+}
+
+// Ref names the activities for workflows; it is never called through.
+var Ref *Activities
+
+// New returns the activities for plan p.
+func New(p *plan.Plan) *Activities { return &Activities{plan: p} }
+
+// Question names what a run is about.
+type Question struct {
+	PlanHash plan.Hash `json:"plan_hash"`
+	Scenario string    `json:"scenario"`
+	Service  string    `json:"service"`
+	Database string    `json:"database,omitempty"` // empty: the service's only one
+}
+
+// Extract returns what a run about one database needs of the plan. It reads only.
+func (a *Activities) Extract(_ context.Context, in Question) (plan.Extract, error) {
+	extract, err := a.extract(in)
+	return extract, boundary.Out(err)
+}
+
+func (a *Activities) extract(in Question) (plan.Extract, error) {
+	if err := a.plan.MustBe(in.PlanHash); err != nil {
+		return plan.Extract{}, err
+	}
+	database := in.Database
+	if database == "" {
+		var err error
+		if database, err = a.onlyDatabaseOf(in.Service); err != nil {
+			return plan.Extract{}, err
+		}
+	}
+	extract, err := a.plan.ForDatabase(database, in.Scenario)
+	if err != nil {
+		return plan.Extract{}, err
+	}
+	if extract.Service.Name != in.Service {
+		return plan.Extract{}, failure.Invalid("database", "%s belongs to service %s, not to %s", database, extract.Service.Name, in.Service)
+	}
+	return extract, nil
+}
+
+func (a *Activities) onlyDatabaseOf(service string) (string, error) {
+	var names []string
+	for _, database := range a.plan.Databases {
+		if database.Service == service {
+			names = append(names, database.Name)
+		}
+	}
+	switch {
+	case len(names) == 1:
+		return names[0], nil
+	case len(names) > 1:
+		return "", failure.Invalid("database", "service %s has %d databases: %v", service, len(names), names).WithHint("name one: --database %s", names[0])
+	}
+	return "", failure.New(failure.NotFound, "the plan knows no service %q with a database", service).
+		WithHint("starter plan check -o json lists the plan's services and databases")
+}

@@ -1,0 +1,64 @@
+package reporting
+
+import (
+	"strconv"
+
+	"github.com/terragonlabs/holdfast/internal/evidence"
+	"github.com/terragonlabs/holdfast/internal/report"
+)
+
+// gatesOf reads from the timeline at which points people decided, and who.
+func gatesOf(entries []evidence.Entry) []report.Gate {
+	var gates []report.Gate
+	open := func(title string) *report.Gate {
+		for i := len(gates) - 1; i >= 0; i-- {
+			if gates[i].Title == title {
+				return &gates[i]
+			}
+		}
+		return nil
+	}
+	for _, entry := range entries {
+		if entry.Kind == evidence.GateOpened {
+			quorum, err := strconv.Atoi(entry.Value("quorum"))
+			if err != nil {
+				quorum = 1 // questions without a quorum need one person
+			}
+			gates = append(gates, report.Gate{Title: entry.Title, Phase: entry.Phase, Opened: entry.At, Outcome: "open", Quorum: quorum, Shown: entry.Detail})
+			continue
+		}
+		if gate := open(entry.Title); gate != nil {
+			decide(gate, entry)
+		}
+	}
+	return gates
+}
+
+// decide adds what entry says about gate.
+func decide(gate *report.Gate, entry evidence.Entry) {
+	switch entry.Kind {
+	case evidence.GateApproved, evidence.GateRejected, evidence.MessageAccepted:
+		gate.Approvals = append(gate.Approvals, report.Approval{
+			Person: entry.Actor, Role: entry.Value("role"), Verdict: verdictOf(entry), At: entry.At,
+			Key: entry.Value("key"), Reason: entry.Detail,
+		})
+		if entry.Kind == evidence.GateRejected {
+			gate.Outcome, gate.Closed = "rejected", entry.At
+		}
+	case evidence.GatePassed:
+		gate.Outcome, gate.Closed = "passed", entry.At
+	case evidence.GateExpired:
+		gate.Outcome, gate.Closed = "expired", entry.At
+	default: // escalations and refusals are on the timeline itself
+	}
+}
+
+func verdictOf(entry evidence.Entry) string {
+	if verdict := entry.Value("kind"); verdict != "" {
+		return verdict
+	}
+	if entry.Kind == evidence.GateRejected {
+		return "reject"
+	}
+	return "approve"
+}

@@ -1,0 +1,123 @@
+package databasecorruption
+
+import (
+	"errors"
+
+	"github.com/terragonlabs/holdfast/activities/catalog"
+	"github.com/terragonlabs/holdfast/activities/postgres"
+	"github.com/terragonlabs/holdfast/activities/routing"
+	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/runbook"
+)
+
+// assess finds out what is wrong and since when, stops the damage from growing,
+// and puts a recovery target to the commander.
+func (r *run) assess() error {
+	if err := r.look(); err != nil {
+		return err
+	}
+	if err := r.Declare(); err != nil {
+		return err
+	}
+	if err := r.stopWrites(); err != nil {
+		return err
+	}
+	if err := r.switchReaders(); err != nil {
+		return err
+	}
+	if err := r.examine(); err != nil {
+		return err
+	}
+	return r.choose()
+}
+
+// look checks connectivity and identity. It changes nothing, declared or not.
+func (r *run) look() (err error) {
+	replica := r.lookAtReplica()
+	r.damaged, err = runbook.Do(r.Run, "Check connectivity of the primary", postgres.Ref.Inspect, r.at(r.primary), runbook.Probe, r.on(r.primary), runbook.Required())
+	if err != nil {
+		return err
+	}
+	r.SetTarget(describe(r.primary, r.damaged.Identity))
+	return replica()
+}
+
+// lookAtReplica starts a look at the replica; the returned function waits for it.
+// A replica that cannot be reached does not hold up the recovery of its primary.
+func (r *run) lookAtReplica() (wait func() error) {
+	if r.replica == nil {
+		return func() error { return nil }
+	}
+	look := runbook.Go(r.Run, "Check connectivity of the replica", postgres.Ref.Inspect, r.at(*r.replica), runbook.Probe, r.on(*r.replica))
+	return func() error {
+		_, err := look.Get()
+		return err
+	}
+}
+
+func (r *run) stopWrites() (err error) {
+	fence := postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Serving, Expect: r.damaged.Identity}
+	if err := runbook.Undo(r.Run, "Resume application writes on the damaged database", postgres.Ref.LiftFence, fence, r.on(r.primary)); err != nil {
+		return err
+	}
+	r.fence, err = runbook.Do(r.Run, "Stop application writes", postgres.Ref.FenceWrites, fence, runbook.Mutate, r.on(r.primary), runbook.Required())
+	return err
+}
+
+// switchReaders sends readers to the replica, which at least answers reads; the
+// undo sends them where they were.
+func (r *run) switchReaders() error {
+	endpoint := r.plan.Database.Endpoint
+	if r.replica == nil || endpoint.Kind == plan.EndpointNone {
+		return nil
+	}
+	in := routing.Input{PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name}
+	on := runbook.On(postgres.Queue(endpoint.Host))
+	before, err := runbook.Do(r.Run, "Read where readers are sent", routing.Ref.Readers, in, runbook.Probe, on, runbook.Required())
+	if err != nil {
+		return err
+	}
+	r.readersAt = &readers{queue: endpoint.Host, before: routing.Redirection{Input: in, To: before}}
+	if err := runbook.Undo(r.Run, "Send readers back", routing.Ref.SendReaders, r.readersAt.before, on); err != nil {
+		return err
+	}
+	to := routing.Redirection{Input: in, To: r.serverOf(*r.replica)}
+	_, err = runbook.Do(r.Run, "Switch readers to the replica", routing.Ref.SendReaders, to, runbook.Mutate, on)
+	return err
+}
+
+// examine measures the extent of the damage and looks for its beginning, side by
+// side: both only read.
+func (r *run) examine() (err error) {
+	extent := runbook.Go(r.Run, "Assess the extent of the damage", postgres.Ref.MeasureExtent,
+		postgres.ExtentInput{Where: r.at(r.primary), Expect: r.damaged.Identity}, runbook.Probe, r.on(r.primary))
+	onset := runbook.Go(r.Run, "Find when the damage began", postgres.Ref.FindOnset,
+		postgres.OnsetInput{Where: r.at(r.primary), Until: r.fence.LSN, Disrupted: r.in.DisruptedAt}, runbook.Probe, r.on(r.primary))
+	var onsetErr error
+	r.extent, err = extent.Get()
+	r.onset, onsetErr = onset.Get()
+	return errors.Join(err, onsetErr)
+}
+
+// choose proposes a target and the way to it, and asks the commander.
+func (r *run) choose() (err error) {
+	r.proposed, err = runbook.Do(r.Run, "Propose the recovery target", catalog.Ref.Propose, catalog.ProposeInput{
+		PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, SystemID: r.damaged.Identity.SystemID,
+		Target: r.in.Target, Onsets: r.onset.Onsets, Disrupted: r.in.DisruptedAt,
+	}, runbook.Probe, runbook.Required())
+	if err != nil {
+		return err
+	}
+	return r.Gate(gateRestore, choicePut{Proposal: r.proposed.Proposal, Choice: r.proposed.Choice, Extent: r.extent, Fence: r.fence})
+}
+
+// newestBeforeFence is the newest heartbeat known to have been acknowledged
+// before writes were stopped: by the database itself, or by the copy outside it.
+func (r *run) newestBeforeFence() *recovery.Heartbeat {
+	newest := r.fence.Newest
+	if outside := r.proposed.Newest; newest == nil || outside != nil && outside.Sequence > newest.Sequence {
+		newest = outside
+	}
+	return newest
+}

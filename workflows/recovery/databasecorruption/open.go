@@ -1,0 +1,106 @@
+package databasecorruption
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/terragonlabs/holdfast/activities/notify"
+	"github.com/terragonlabs/holdfast/activities/planning"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/runbook"
+)
+
+// open checks the input, reads the plan and opens the runbook.
+func open(ctx workflow.Context, in Input) (*run, error) {
+	if err := in.Validate(); err != nil {
+		return nil, boundary.Out(err)
+	}
+	if id := workflow.GetInfo(ctx).WorkflowExecution.ID; id != WorkflowID(in.Service) {
+		return nil, boundary.Out(failure.Invalid("workflow_id", "is %.120q; a run for service %s must be %q, so that no two run at once", id, in.Service, WorkflowID(in.Service)).
+			WithHint("temporal workflow start --workflow-id %s …", WorkflowID(in.Service)))
+	}
+	extract, err := runbook.Outside(ctx, "Read the plan", planning.Ref.Extract, planning.Question{
+		PlanHash: in.PlanHash, Scenario: Scenario, Service: in.Service, Database: in.Database,
+	})
+	if err != nil {
+		return nil, boundary.Out(err)
+	}
+	r := &run{ctx: ctx, in: in, plan: extract}
+	if err := r.findHosts(); err != nil {
+		return nil, boundary.Out(err)
+	}
+	r.Run, err = runbook.Open(ctx, r.spec())
+	if err != nil {
+		return nil, err
+	}
+	r.Instant(runbook.Disrupted, recovery.Instant{At: in.DisruptedAt.UTC(), Source: r.reporter(), Known: true})
+	if !in.DetectedAt.IsZero() {
+		r.Instant(runbook.Detected, recovery.Instant{At: in.DetectedAt.UTC(), Source: r.reporter(), Known: true})
+	}
+	r.Instant(runbook.Started, recovery.Instant{At: workflow.GetInfo(ctx).WorkflowStartTime.UTC(), Source: "Temporal", Known: true})
+	return r, nil
+}
+
+func (r *run) findHosts() error {
+	for i, host := range r.plan.Database.Hosts {
+		switch {
+		case host.Role == plan.DatabasePrimary:
+			r.primary = host
+		case r.replica == nil:
+			r.replica = &r.plan.Database.Hosts[i]
+		}
+	}
+	if r.primary.Host == "" {
+		return failure.Invalid("plan.databases.hosts", "database %s has no primary", r.plan.Database.Name).WithHint("starter plan check")
+	}
+	return nil
+}
+
+func (r *run) spec() runbook.Spec {
+	return runbook.Spec{
+		Incident: r.in.Incident, Plan: r.plan, Mode: runbook.Attended,
+		Phases:      []string{assessment, preparation, restoration, validation, restart},
+		Gates:       []string{gateRestore, gateCutOver},
+		Requester:   r.in.Requester,
+		Declaration: r.in.Declaration,
+		Notify:      r.notify,
+		Carried:     r.in.Carried,
+		Continue: func(carried *runbook.Carried) error {
+			next := r.in
+			next.Carried = carried
+			return workflow.NewContinueAsNewError(r.ctx, Run, next)
+		},
+	}
+}
+
+// notify tells people of questions, escalations and breaches.
+func (r *run) notify(rb *runbook.Run, notice runbook.Notice) error {
+	alert := r.alert("Investigating", notice.Title+"\n"+notice.Detail)
+	_, err := runbook.Do(rb, "Tell people: "+notice.Title, notify.Ref.Mail, notify.MailInput{
+		PlanHash: r.plan.PlanHash, Key: r.name() + "/" + notice.Title + "/" + string(notice.Kind), To: notice.To, Alert: alert,
+	}, runbook.Announce)
+	return err
+}
+
+// announce tells stakeholders that the database serves again.
+func (r *run) announce() error {
+	alert := r.alert("Monitoring", "The database serves again. It was recovered "+r.choice().Target.String()+".")
+	alert.Actions = r.achievements()
+	_, err := runbook.Do(r.Run, "Notify stakeholders of the recovery", notify.Ref.Mail, notify.MailInput{
+		PlanHash: r.plan.PlanHash, Key: r.name() + "/recovered", To: r.plan.Notify, Alert: alert,
+	}, runbook.Announce, runbook.Advisory())
+	if err != nil {
+		r.Finding("stakeholders were not notified: " + err.Error())
+	}
+	return nil
+}
+
+// alert is the plan's incident notification for this incident.
+func (r *run) alert(status, impact string) notify.Alert {
+	return notify.Alert{
+		Title: r.plan.Alert.Title, Severity: string(r.severity()), Status: status, Started: r.in.DisruptedAt,
+		AffectedServices: []string{r.plan.Service.Title}, Impact: impact, Commander: r.commander(),
+	}
+}

@@ -1,0 +1,125 @@
+package databasecorruption
+
+import (
+	"errors"
+
+	"github.com/terragonlabs/holdfast/activities/postgres"
+	"github.com/terragonlabs/holdfast/activities/routing"
+	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/runbook"
+)
+
+// restart makes the restored copy the database, protects it again before anybody
+// writes to it, and watches it.
+func (r *run) restart() error {
+	for _, step := range []func() error{
+		r.promote,
+		r.cutOver,
+		r.protect,
+		r.resume,
+		r.observe,
+		r.announce,
+		r.decide,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// promote ends recovery. The new timeline is fenced before it is ever reachable
+// at the service port: writes are resumed by a step of their own.
+func (r *run) promote() (err error) {
+	r.promoted, err = runbook.Do(r.Run, "Promote the restored database", postgres.Ref.Promote,
+		postgres.PromoteInput{Where: r.at(r.primary), Reached: r.replayed.Reached}, runbook.Mutate, r.on(r.primary), runbook.Required())
+	if err != nil {
+		return err
+	}
+	_, err = runbook.Do(r.Run, "Keep application writes stopped on the restored database", postgres.Ref.FenceWrites,
+		postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Restored, Expect: r.promoted.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+	return err
+}
+
+// cutOver is the dangerous step: the two clusters change places.
+func (r *run) cutOver() (err error) {
+	swap := postgres.SwapInput{Where: r.at(r.primary), Damaged: r.damaged.Identity, Restored: r.promoted.Identity}
+	if err := runbook.Undo(r.Run, "Swap the damaged database back", postgres.Ref.SwapBack, swap, r.on(r.primary)); err != nil {
+		return err
+	}
+	r.swapped, err = runbook.Do(r.Run, "Cut over to the restored database", postgres.Ref.SwapIn, swap, runbook.Mutate, r.on(r.primary), runbook.Required())
+	if err != nil {
+		return err
+	}
+	r.provisional, err = r.Provisional("Keep the recovered database?", keepPut{
+		Serving: r.swapped.Serving, Aside: r.swapped.AsideDir, AsidePort: r.swapped.AsidePort, RPO: r.rpo,
+	})
+	return err
+}
+
+// protect proves that new backups flow and rebuilds the replica, side by side.
+// Until both are done no work is accepted that could be lost again.
+func (r *run) protect() (err error) {
+	r.archived, err = runbook.Do(r.Run, "Prove that WAL flows on the new timeline", postgres.Ref.ProveArchiving,
+		postgres.ArchiveInput{Where: r.at(r.primary), Expect: r.promoted.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+	if err != nil {
+		return err
+	}
+	waitReplica, err := r.rebuildReplica()
+	if err != nil {
+		return err
+	}
+	r.backup, err = runbook.Do(r.Run, "Take a new base backup", postgres.Ref.BackUp,
+		postgres.BackupInput{Where: r.at(r.primary), Expect: r.promoted.Identity}, runbook.Transfer, r.on(r.primary))
+	return errors.Join(err, waitReplica())
+}
+
+func (r *run) rebuildReplica() (wait func() error, err error) {
+	if r.replica == nil {
+		return func() error { return nil }, nil
+	}
+	in := postgres.ReplicaInput{Where: r.at(*r.replica), Primary: r.promoted.Identity}
+	if err := runbook.Undo(r.Run, "Put the old replica back", postgres.Ref.RestoreReplica, in, r.on(*r.replica)); err != nil {
+		return nil, err
+	}
+	rebuilt := runbook.Go(r.Run, "Rebuild the replica", postgres.Ref.RebuildReplica, in, runbook.Transfer, r.on(*r.replica))
+	return func() error {
+		_, err := rebuilt.Get()
+		return err
+	}, nil
+}
+
+// resume opens the database to its users: readers first, they lose nothing.
+func (r *run) resume() error {
+	if r.readersAt != nil {
+		on := runbook.On(postgres.Queue(r.readersAt.queue))
+		if _, err := runbook.Do(r.Run, "Switch readers back", routing.Ref.SendReaders, r.readersAt.before, runbook.Mutate, on); err != nil {
+			return err
+		}
+	}
+	_, err := runbook.Do(r.Run, "Resume application writes", postgres.Ref.LiftFence,
+		postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Serving, Expect: r.promoted.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+	if err != nil {
+		return err
+	}
+	r.Happened(runbook.Serving)
+	return nil
+}
+
+// observe watches the database for the plan's time. Only now is it verified: RTO
+// ends at proved health, not at the last command.
+func (r *run) observe() (err error) {
+	r.observed, err = runbook.Do(r.Run, "Watch the database against its baseline", postgres.Ref.Observe, postgres.ObserveInput{
+		Where: r.at(r.primary), For: r.plan.Database.Observation.Duration.Std(), Baseline: r.damaged.Baseline,
+	}, runbook.Probe, r.on(r.primary))
+	if err != nil {
+		return err
+	}
+	r.Happened(runbook.Verified)
+	return nil
+}
+
+// decide waits for the word whether the recovered database is kept. A rollback
+// puts the damaged one back; the restored one, with everything that was written
+// to it since, is kept aside and named in the report.
+func (r *run) decide() error { return r.provisional.Wait() }
