@@ -37,8 +37,8 @@ func find(name string, dirs ...string) (string, error) {
 // initdb is found, else Debian's newest major version.
 func findPostgres() (string, error) {
 	if path, err := find("initdb"); err == nil {
-		real, err := filepath.EvalSymlinks(path)
-		return filepath.Dir(real), failure.Wrap(failure.NotFound, err, "follow %s", path)
+		target, err := filepath.EvalSymlinks(path)
+		return filepath.Dir(target), failure.Wrap(failure.NotFound, err, "follow %s", path)
 	}
 	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Stack) borrow(path string) (string, error) {
 	if _, err := os.Stat(to); err == nil {
 		return to, nil
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil && os.Link(real, to) == nil {
+	if target, err := filepath.EvalSymlinks(path); err == nil && os.Link(target, to) == nil {
 		return to, failure.Wrap(failure.Forbidden, readableByAll(to), "borrow %s", path)
 	}
 	return to, copyProgram(path, to)

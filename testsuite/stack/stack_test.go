@@ -55,6 +55,7 @@ func TestEverythingServesAndNothingStays(t *testing.T) {
 }
 
 func checkPool(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	role := s.Database().Roles[0].Name
 	for entry, standby := range map[string]bool{s.Pooler.Writer: false, s.Pooler.Reader: true} {
 		conn, err := pgx.Connect(t.Context(), s.Pooler.URL(entry, role, s.Passwords[role]))
@@ -70,6 +71,7 @@ func checkPool(t *testing.T, s *stack.Stack) {
 }
 
 func checkMail(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	err := smtp.SendMail(s.Mail.Address, nil, "a@example.org", []string{"b@example.org"}, []byte("Subject: hello\r\n\r\nbody\r\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -81,10 +83,11 @@ func checkMail(t *testing.T, s *stack.Stack) {
 }
 
 func checkData(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	role, db := s.Database().Roles[0].Name, s.Database().DBName
 	connect := func(ctx context.Context) (*pgx.Conn, error) { return s.Primary.Connect(ctx, db) }
 	start := time.Now()
-	if err := dataset.Load(t.Context(), connect, role, dataset.Small, 1); err != nil {
+	if err := dataset.Load(t.Context(), connect, role, dataset.Small(), 1); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := connect(t.Context())
@@ -97,7 +100,7 @@ func checkData(t *testing.T, s *stack.Stack) {
 		t.Fatal(err)
 	}
 	t.Logf("%d MB in %s", size>>20, time.Since(start))
-	for _, check := range dataset.Checks(role, dataset.Small) {
+	for _, check := range dataset.Checks(role, dataset.Small()) {
 		var got string
 		if err := conn.QueryRow(t.Context(), "SELECT ("+check.SQL+")::text").Scan(&got); err != nil {
 			t.Errorf("%s: %v", check.Name, err)
@@ -115,6 +118,7 @@ func checkData(t *testing.T, s *stack.Stack) {
 }
 
 func checkTraffic(t *testing.T, s *stack.Stack, conn *pgx.Conn) {
+	t.Helper()
 	role := s.Database().Roles[0].Name
 	writer := traffic.Start("test", s.Pooler.URL(s.Pooler.Writer, role, s.Passwords[role]), 10*time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -135,6 +139,7 @@ func checkTraffic(t *testing.T, s *stack.Stack, conn *pgx.Conn) {
 }
 
 func checkWAL(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	if _, err := s.WALDaemon(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +165,7 @@ func checkWAL(t *testing.T, s *stack.Stack) {
 }
 
 func checkWorker(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	for range 2 { // the second finds the attributes registered
 		worker, err := s.Worker(t.Context(), "test", nil, "--queues", "elsewhere", "--stop-timeout", "1s")
 		if err != nil {
@@ -175,6 +181,7 @@ func checkWorker(t *testing.T, s *stack.Stack) {
 }
 
 func checkChecksums(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	conn, err := s.Primary.Connect(t.Context(), s.Database().DBName)
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ const lockPoll = 200 * time.Millisecond
 // lock makes dir and lets one installer at a time work in it. The kernel
 // releases the lock when the process ends, however it ends.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- other users may run these programs
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, failure.Wrap(failure.Forbidden, err, "make the tools directory")
 	}
 	file, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- dir is the caller's choice

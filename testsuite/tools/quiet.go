@@ -42,7 +42,7 @@ func quietly(install func() error, packages []string) (err error) {
 // file, or none.
 func shim(path, text string, mode os.FileMode) (restore func() error, err error) {
 	saved := path + savedSuffix
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301 -- a system configuration directory
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, failure.Wrap(failure.Forbidden, err, "make %s", filepath.Dir(path))
 	}
 	left, _ := os.ReadFile(path) // #nosec G304 -- a constant path; unreadable or absent: not our text

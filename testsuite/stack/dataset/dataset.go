@@ -26,11 +26,11 @@ type Size struct {
 	Models      int // about 64 KiB each
 }
 
-// Sizes.
-var (
-	Small = Size{Experiments: 1_000, Results: 8_000, Models: 150}      // about 20 MB
-	Large = Size{Experiments: 20_000, Results: 240_000, Models: 5_000} // about 600 MB
-)
+// Small is for tests: about 25 MB, loaded in a second.
+func Small() Size { return Size{Experiments: 1_000, Results: 8_000, Models: 150} }
+
+// Large is for the demo and measurements: about 570 MB.
+func Large() Size { return Size{Experiments: 20_000, Results: 240_000, Models: 5_000} }
 
 // loaders is how many connections insert at the same time.
 const loaders = 4

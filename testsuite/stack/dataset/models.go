@@ -16,8 +16,10 @@ import (
 
 const weightBytes = 64 << 10
 
-// epoch is when the first row was made.
-var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+// madeAt is when a row is said to have been made: the first in January 2026.
+func madeAt(row int) time.Time {
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(row) * 7 * time.Minute)
+}
 
 // models makes rows from..to for COPY: incompressible bytes come from Go, which
 // is several times faster at them than SQL.
@@ -60,7 +62,7 @@ func (m *models) Values() ([]any, error) {
 	sum := md5.Sum(weights) // #nosec G401 -- see the import
 	return []any{
 		int64(m.row), int64((m.row-1)%m.experiments + 1), fmt.Sprintf("model-%d", m.row), weights,
-		hex.EncodeToString(sum[:]), epoch.Add(time.Duration(m.row) * 7 * time.Minute),
+		hex.EncodeToString(sum[:]), madeAt(m.row),
 	}, nil
 }
 
