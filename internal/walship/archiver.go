@@ -80,7 +80,24 @@ func openArchiver(ctx context.Context, opts Options, report *reporter, meter *me
 		a.shelves = append(a.shelves, &shelf{Store: one})
 	}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	return a, nil
+	return a, a.forgetStrangers()
+}
+
+// forgetStrangers drops what waits for stores that the settings no longer name:
+// nobody would ever bring it there.
+func (a *Archiver) forgetStrangers() error {
+	for _, name := range a.spool.storeNames() {
+		if _, err := a.shelf(name); err == nil {
+			continue
+		}
+		for _, e := range a.spool.lackedBy(name) {
+			a.report.note(EventStoreBehind, name, e.Key, "the store is no longer configured; what it lacked is forgotten")
+			if err := a.spool.settle(e.Key, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close waits for puts under way, each bounded by the settings' timeout. What

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +21,7 @@ const (
 	markerFile     = "holdfast.incarnation"
 	maxMarkerBytes = 4096
 	beatLimit      = 10 * time.Second // of one row; a blocked commit is a failed beat
+	learnLimit     = 3 * time.Second  // for stores to say which sequence came last
 	keepBeats      = 8 * 24 * time.Hour
 	pruneEvery     = time.Hour
 )
@@ -181,18 +184,25 @@ func (h *heart) dial(ctx context.Context) error {
 
 // learnNext finds the lowest sequence that nobody used, from this host's log and
 // from the stores, which also know what another host wrote before a failover.
-// A store that does not answer is passed over: the table still guards.
+// A store that does not answer in time is passed over: the table still guards,
+// and a heartbeat late is worse than a number that another incarnation used.
 func (h *heart) learnNext(ctx context.Context) {
 	if h.next != 0 {
 		return
 	}
-	highest := h.log.last()
-	for _, one := range h.archiver.shelves {
-		if seen, err := highestBeat(ctx, one, h.settings.Source, h.settings.SystemID); err == nil {
-			highest = max(highest, seen)
-		}
+	ctx, cancel := context.WithTimeout(ctx, learnLimit)
+	defer cancel()
+	seen := make([]uint64, len(h.archiver.shelves))
+	var asking sync.WaitGroup
+	for i, one := range h.archiver.shelves {
+		asking.Go(func() {
+			if last, err := highestBeat(ctx, one, h.settings.Source, h.settings.SystemID); err == nil {
+				seen[i] = last
+			}
+		})
 	}
-	h.next = highest + 1
+	asking.Wait()
+	h.next = max(h.log.last(), slices.Max(seen)) + 1
 }
 
 // prune removes rows that no report can want any more.

@@ -77,7 +77,11 @@ func newDaemon(ctx context.Context, opts Options) (*daemon, error) {
 	if err == nil && d.archiver == nil && d.fetcher == nil {
 		err = failure.Invalid("keys", "a read-only host without keys has nothing to do")
 	}
-	return d, err
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
 }
 
 func (d *daemon) close() {
@@ -110,12 +114,12 @@ func (d *daemon) run(ctx context.Context, socket func(context.Context) error) er
 }
 
 func (d *daemon) startWriters(ctx context.Context, parts *sync.WaitGroup) error {
-	parts.Go(func() { d.archiver.Repair(ctx) })
-	parts.Go(func() { d.watchHeadroom(ctx) })
 	conn, err := config.WithPassword(d.settings.Database.Conn, d.settings.Database.Password)
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "resolve database.password")
 	}
+	parts.Go(func() { d.archiver.Repair(ctx) })
+	parts.Go(func() { d.watchHeadroom(ctx) })
 	if !d.settings.Tail.Disabled {
 		stream := &tail{settings: d.settings, conn: conn.Reveal(), archiver: d.archiver, report: d.report, meter: d.meter}
 		parts.Go(func() { stream.run(ctx) })

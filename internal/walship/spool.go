@@ -204,6 +204,18 @@ func (s *spool) lackedBy(storeName string) []entry {
 	return list
 }
 
+// storeNames returns every store that lacks something.
+func (s *spool) storeNames() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, e := range s.entries {
+		names = append(names, e.Lacking...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func (e entry) isPiece() bool { return strings.Contains(e.Key, "/tail/") }
 
 // body returns the entry's sealed bytes, verified.
