@@ -131,8 +131,8 @@ func sweepDead(ctx context.Context, log *zap.Logger) {
 		}
 		first, _, _ := strings.Cut(string(mark), " ")
 		pid, err := strconv.Atoi(first)
-		if err != nil || processID(pid) == string(mark) {
-			continue
+		if err != nil || (processID(pid) == string(mark) && !isZombie(pid)) {
+			continue // it still runs
 		}
 		log.Info("removing a stack that was left behind", zap.String("dir", dir))
 		if err := errors.Join(stopPostmasters(dir), os.RemoveAll(dir)); err != nil {
