@@ -78,7 +78,7 @@ lint: tools-check ## golangci-lint with the rules and reasons of .golangci.yml
 .PHONY: workflowcheck
 workflowcheck: tools-check ## workflow code must be deterministic
 	@echo '== workflowcheck'
-	$(WITH_TOOLS) workflowcheck ./workflows/... ./internal/runbook/...
+	$(WITH_TOOLS) workflowcheck -config internal/runbook/workflowcheck.yaml ./workflows/... ./internal/runbook/...
 
 .PHONY: race
 race: ## the pure packages under the race detector (needs a C compiler)

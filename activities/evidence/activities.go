@@ -11,8 +11,8 @@ import (
 // Prefix is put before every activity's name: "evidence.PutPage".
 const Prefix = "evidence."
 
-// Ref names the activities in workflow code. It is never called.
-var Ref *Activities
+// Ref names the activities in workflow code. It is never called and never set.
+var Ref *Activities //nolint:gochecknoglobals // a nil pointer, for method values only
 
 // Activities write and read a run's record. Stores are in the plan's order.
 type Activities struct {

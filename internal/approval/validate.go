@@ -26,10 +26,17 @@ func (m Message) checkTexts() error {
 		field, value string
 		max          int
 	}{
-		{"person", m.Person, 256}, {"reason", m.Reason, maxReasonBytes}, {"verdict", string(m.Verdict), 16},
-		{"workflow_id", m.WorkflowID, maxTextBytes}, {"first_run_id", m.FirstRunID, 256},
-		{"incident", m.Incident, 256}, {"nonce", m.Nonce, 128}, {"target", m.Target, maxTextBytes},
-		{"plan_hash", m.PlanHash, 128}, {"choice_hash", m.ChoiceHash, 128}, {"timeline_head", m.TimelineHead, 128},
+		{"person", m.Person, 256},
+		{"reason", m.Reason, maxReasonBytes},
+		{"verdict", string(m.Verdict), 16},
+		{"workflow_id", m.WorkflowID, maxTextBytes},
+		{"first_run_id", m.FirstRunID, 256},
+		{"incident", m.Incident, 256},
+		{"nonce", m.Nonce, 128},
+		{"target", m.Target, maxTextBytes},
+		{"plan_hash", m.PlanHash, 128},
+		{"choice_hash", m.ChoiceHash, 128},
+		{"timeline_head", m.TimelineHead, 128},
 	} {
 		if len(text.value) > text.max {
 			return failure.Invalid(text.field, "%d bytes long, at most %d are allowed", len(text.value), text.max)

@@ -117,8 +117,10 @@ func (rb *Run) recordMessage(m approval.Message, title string) {
 		kind = evidence.MessageAccepted
 	}
 	rb.record(evidence.Entry{Kind: kind, Title: title, Actor: m.Person, Detail: m.Reason, Target: m.Target, Data: []evidence.Pair{
-		{Key: "kind", Value: string(m.Kind)}, {Key: "verdict", Value: string(m.Verdict)},
-		{Key: "sequence", Value: strconv.FormatUint(m.Sequence, 10)}, {Key: "choice_hash", Value: m.ChoiceHash},
+		{Key: "kind", Value: string(m.Kind)},
+		{Key: "verdict", Value: string(m.Verdict)},
+		{Key: "sequence", Value: strconv.FormatUint(m.Sequence, 10)},
+		{Key: "choice_hash", Value: m.ChoiceHash},
 	}})
 }
 

@@ -72,8 +72,10 @@ func (rb *Run) nextAlarm(q *question) (at time.Time, expiry bool) {
 func (rb *Run) escalate(q *question) {
 	level := rb.spec.Plan.Escalation[q.Escalated]
 	q.Escalated++
-	rb.record(evidence.Entry{Kind: evidence.GateEscalated, Title: q.Title,
-		Data: []evidence.Pair{{Key: "level", Value: decimal(level.Level)}, {Key: "after", Value: level.After.Std().String()}}})
+	rb.record(evidence.Entry{
+		Kind: evidence.GateEscalated, Title: q.Title,
+		Data: []evidence.Pair{{Key: "level", Value: decimal(level.Level)}, {Key: "after", Value: level.After.Std().String()}},
+	})
 	rb.tell(Notice{Kind: NoticeEscalation, Title: q.Title, Detail: rb.howToAnswer(q), Level: level, To: level.Notify, Opened: q.OpenedAt})
 }
 

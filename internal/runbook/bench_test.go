@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/mock" //nolint:depguard // the SDK's test clock needs its matchers; no server is doubled
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -56,7 +56,8 @@ func extract(t testing.TB) plan.Extract {
 		},
 		People: []plan.Person{person("ann"), person("bob"), person("cas"), person("dee"), person("eve")},
 		Roles: []plan.Role{
-			{Name: "commander", Primary: "ann", Backup: "bob"}, {Name: "lead", Primary: "cas", Backup: "dee"},
+			{Name: "commander", Primary: "ann", Backup: "bob"},
+			{Name: "lead", Primary: "cas", Backup: "dee"},
 			{Name: "observer", Primary: "eve"},
 		},
 		Authority: map[plan.Message][]string{
@@ -64,7 +65,8 @@ func extract(t testing.TB) plan.Extract {
 			plan.Resume: both, plan.Resolve: commander, plan.Extend: commander, plan.Commit: commander, plan.Rollback: commander,
 		},
 		Escalation: []plan.ResolvedLevel{
-			{Level: 1, After: plan.Duration(15 * time.Minute)}, {Level: 2, After: plan.Duration(30 * time.Minute)},
+			{Level: 1, After: plan.Duration(15 * time.Minute)},
+			{Level: 2, After: plan.Duration(30 * time.Minute)},
 			{Level: 3, After: plan.Duration(time.Hour)},
 		},
 	}
@@ -204,6 +206,8 @@ func (b *bench) pending() []stored.UndoRecord {
 	return pending
 }
 
+// anything matches an argument where a test lets the SDK's test environment
+// play a timeout or an activity of hours.
 const anything = mock.Anything
 
 // carriedOf is what a run that continued as new handed on.

@@ -101,8 +101,10 @@ func (rb *Run) settleBreach(q *question) {
 	left, _ := rb.timeLeft()
 	p.Extended += a.Extend - left // from now on; left is what was overrun
 	rb.clockTick++
-	rb.record(evidence.Entry{Kind: evidence.PhaseExtended, Title: p.Title, Actor: a.By, Detail: a.Reason,
-		Data: []evidence.Pair{{Key: "by", Value: a.Extend.String()}}})
+	rb.record(evidence.Entry{
+		Kind: evidence.PhaseExtended, Title: p.Title, Actor: a.By, Detail: a.Reason,
+		Data: []evidence.Pair{{Key: "by", Value: a.Extend.String()}},
+	})
 	rb.show()
 }
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -76,7 +75,7 @@ func TestEveryStepTimesOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			b.env.OnActivity(name, mock.Anything, mock.Anything).Return(nil, temporal.NewHeartbeatTimeoutError())
+			b.env.OnActivity(name, anything, anything).Return(nil, temporal.NewHeartbeatTimeoutError())
 			agree := b.answer
 			b.answer = func(q runbook.OpenQuestion) []approval.Message {
 				if q.Accepts[0] == approval.Resolve {

@@ -37,13 +37,13 @@ func (rb *Run) awaitDeclaration() error {
 		return nil
 	}
 	if rb.questionOf(declarationKey) == nil && rb.spec.Declaration != nil {
-		if m, err := rb.judge(string(approval.Declare), *rb.spec.Declaration); err == nil {
+		m, err := rb.judge(string(approval.Declare), *rb.spec.Declaration)
+		if err == nil {
 			rb.count(m)
 			rb.declare(m.Person)
 			return nil
-		} else if m.Person != "" || err != nil {
-			rb.refuse(m, err)
 		}
+		rb.refuse(m, err)
 	}
 	q, err := rb.open(&question{
 		Key: declarationKey, Title: "Declare the incident", Accepts: []approval.Kind{approval.Declare}, Self: true,

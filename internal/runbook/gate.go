@@ -49,8 +49,10 @@ func (rb *Run) openGate(g plan.Gate, choice any) (*question, error) {
 	if g.Expiry > 0 {
 		q.ExpiresAt = rb.Now().Add(g.Expiry.Std())
 	}
-	return rb.open(q, choice, evidence.Entry{Kind: evidence.GateOpened, Title: g.Title,
-		Data: []evidence.Pair{{Key: "gate", Value: g.Name}, {Key: "quorum", Value: decimal(g.Quorum)}, {Key: "roles", Value: strings.Join(g.Roles, ", ")}}})
+	return rb.open(q, choice, evidence.Entry{
+		Kind: evidence.GateOpened, Title: g.Title,
+		Data: []evidence.Pair{{Key: "gate", Value: g.Name}, {Key: "quorum", Value: decimal(g.Quorum)}, {Key: "roles", Value: strings.Join(g.Roles, ", ")}},
+	})
 }
 
 // passGate records the gate's outcome once and returns it.

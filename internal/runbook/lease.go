@@ -3,6 +3,7 @@ package runbook
 import (
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/terragonlabs/holdfast/internal/evidence"
@@ -32,15 +33,25 @@ func (rb *Run) takeLease() error {
 	}
 	if lease.Token == 0 { // skipped
 		in.Partial = true
-		lease, err = Do(rb, "Take a partial lease on "+in.Service, stored.Ref.AcquireLease, in, Announce, Advisory())
-		if err != nil {
-			rb.finding("the run acts without a lease: " + err.Error())
-			return nil
+		if lease, err = Do(rb, "Take a partial lease on "+in.Service, stored.Ref.AcquireLease, in, Announce, Advisory()); err != nil {
+			return rb.withoutLease(err)
 		}
 	}
 	rb.book.Lease = lease
-	rb.record(evidence.Entry{Kind: evidence.LeaseTaken, Title: "Lease on " + in.Service,
-		Data: []evidence.Pair{{Key: "token", Value: decimal(int(lease.Token))}, {Key: "expires", Value: lease.Expires.UTC().Format(time.RFC3339)}}})
+	rb.record(evidence.Entry{
+		Kind: evidence.LeaseTaken, Title: "Lease on " + in.Service,
+		Data: []evidence.Pair{{Key: "token", Value: decimal(int(lease.Token))}, {Key: "expires", Value: lease.Expires.UTC().Format(time.RFC3339)}},
+	})
+	return nil
+}
+
+// withoutLease goes on without a lease, on the word of the person who skipped
+// the step that takes it. Somebody else's lease is no word to go against.
+func (rb *Run) withoutLease(cause error) error {
+	if temporal.IsCanceledError(cause) || failure.Is(cause, failure.Refused) {
+		return cause
+	}
+	rb.finding("the run acts without a lease: " + cause.Error())
 	return nil
 }
 

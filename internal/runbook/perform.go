@@ -89,12 +89,16 @@ func (rb *Run) attempt(s step, report int, in, out any) error {
 	r.Ended = rb.Now()
 	if err == nil {
 		r.State, r.Error = StepDone, ""
-		rb.record(evidence.Entry{Kind: evidence.StepSucceeded, Step: s.key, Title: s.title, Target: s.on,
-			Data: []evidence.Pair{{Key: "took", Value: rb.Now().Sub(from).String()}}})
+		rb.record(evidence.Entry{
+			Kind: evidence.StepSucceeded, Step: s.key, Title: s.title, Target: s.on,
+			Data: []evidence.Pair{{Key: "took", Value: rb.Now().Sub(from).String()}},
+		})
 	} else {
 		r.State, r.Error = StepFailed, err.Error()
-		rb.record(evidence.Entry{Kind: evidence.StepFailed, Step: s.key, Title: s.title, Target: s.on, Detail: err.Error(),
-			Data: []evidence.Pair{{Key: "class", Value: string(failure.ClassOf(err))}, {Key: "hint", Value: failure.HintOf(err)}}})
+		rb.record(evidence.Entry{
+			Kind: evidence.StepFailed, Step: s.key, Title: s.title, Target: s.on, Detail: err.Error(),
+			Data: []evidence.Pair{{Key: "class", Value: string(failure.ClassOf(err))}, {Key: "hint", Value: failure.HintOf(err)}},
+		})
 	}
 	rb.show()
 	return err

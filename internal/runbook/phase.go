@@ -32,8 +32,10 @@ func (rb *Run) Enter(name string) error {
 		Name: phase.Name, Title: phase.Title, Budget: phase.Budget.Std(), Entered: rb.Now(),
 	})
 	rb.clockTick++
-	rb.record(evidence.Entry{Kind: evidence.PhaseEntered, Title: phase.Title,
-		Data: []evidence.Pair{{Key: "budget", Value: phase.Budget.Std().String()}}})
+	rb.record(evidence.Entry{
+		Kind: evidence.PhaseEntered, Title: phase.Title,
+		Data: []evidence.Pair{{Key: "budget", Value: phase.Budget.Std().String()}},
+	})
 	rb.show()
 	return nil
 }

@@ -30,8 +30,10 @@ func (rb *Run) Provisional(title string, choice any) (*Provisional, error) {
 	q, err := rb.open(&question{
 		Key: provisionalKey, Title: title, Accepts: []approval.Kind{approval.Commit, approval.Rollback}, Self: true,
 		ExpiresAt: rb.deadline(book),
-	}, choice, evidence.Entry{Kind: evidence.GateOpened, Title: title,
-		Data: []evidence.Pair{{Key: "deadline", Value: book.RollbackDeadline.Std().String()}, {Key: "at_deadline", Value: string(book.AtDeadline)}}})
+	}, choice, evidence.Entry{
+		Kind: evidence.GateOpened, Title: title,
+		Data: []evidence.Pair{{Key: "deadline", Value: book.RollbackDeadline.Std().String()}, {Key: "at_deadline", Value: string(book.AtDeadline)}},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -57,19 +57,24 @@ func (rb *Run) refuse(m approval.Message, cause error) {
 		return
 	}
 	who.Recorded++
-	rb.record(evidence.Entry{Kind: evidence.GateRefused, Title: "Message refused", Actor: who.Person, Detail: cause.Error(),
+	rb.record(evidence.Entry{
+		Kind: evidence.GateRefused, Title: "Message refused", Actor: who.Person, Detail: cause.Error(),
 		Data: []evidence.Pair{
-			{Key: "class", Value: string(failure.ClassOf(cause))}, {Key: "kind", Value: string(m.Kind)},
+			{Key: "class", Value: string(failure.ClassOf(cause))},
+			{Key: "kind", Value: string(m.Kind)},
 			{Key: "hint", Value: failure.HintOf(cause)},
-		}})
+		},
+	})
 }
 
 // recordRefused puts the refusals beyond the cap on the timeline, in aggregate.
 func (rb *Run) recordRefused() {
 	for _, who := range rb.book.Senders {
 		if more := who.Refused - who.Recorded; more > 0 {
-			rb.record(evidence.Entry{Kind: evidence.MessageRefused, Title: "Further messages refused", Actor: who.Person,
-				Data: []evidence.Pair{{Key: "count", Value: decimal(more)}}})
+			rb.record(evidence.Entry{
+				Kind: evidence.MessageRefused, Title: "Further messages refused", Actor: who.Person,
+				Data: []evidence.Pair{{Key: "count", Value: decimal(more)}},
+			})
 		}
 	}
 }

@@ -85,8 +85,10 @@ func (rb *Run) Instant(m Moment, i recovery.Instant) {
 	}
 	*slot = i
 	rb.record(evidence.Entry{Kind: kind, Title: string(m), Actor: i.Source, Data: []evidence.Pair{
-		{Key: "at", Value: i.At.UTC().Format(time.RFC3339Nano)}, {Key: "known", Value: strconv.FormatBool(i.Known)},
-		{Key: "clock_offset", Value: i.ClockOffset.String()}, {Key: "uncertainty", Value: i.Uncertainty.String()},
+		{Key: "at", Value: i.At.UTC().Format(time.RFC3339Nano)},
+		{Key: "known", Value: strconv.FormatBool(i.Known)},
+		{Key: "clock_offset", Value: i.ClockOffset.String()},
+		{Key: "uncertainty", Value: i.Uncertainty.String()},
 	}})
 }
 
