@@ -8,7 +8,7 @@ GO ?= go
 
 # Go and the tools cache need a home. Where HOME is unset or cannot be written, one
 # below .run serves; make clean removes it.
-ifneq ($(shell test -n "$$HOME" && mkdir -p "$$HOME" 2>/dev/null && test -w "$$HOME" && echo usable),usable)
+ifneq ($(shell test -n "$${HOME:-}" && mkdir -p "$$HOME" 2>/dev/null && test -w "$$HOME" && echo usable),usable)
 export HOME := $(CURDIR)/.run/home
 $(shell mkdir -p "$(HOME)")
 endif
@@ -109,8 +109,8 @@ bench: ## Go benchmarks of every package
 
 ##@ Maintain
 .PHONY: schema
-schema: ## write the plan's JSON Schema to deploy/plans/plan.schema.json
-	$(GO) generate ./internal/plan/...
+schema: ## write deploy/plans/plan.schema.json and docs/plan.md from the plan's types
+	HOLDFAST_UPDATE=1 $(GO) test -count=1 ./internal/plan/schema
 
 .PHONY: clean
 clean: ## remove what was built here; the tools, shared by clones, stay in $(HOLDFAST_TOOLS)

@@ -98,8 +98,12 @@ func loadPlan(path string, log *zap.Logger) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, finding := range findings.Warnings() {
-		log.Warn("plan", zap.Stringer("at", finding.Position), zap.String("path", finding.Path), zap.String("warning", finding.Message))
+	// What a published plan may leave open (keys, above all) a run may not.
+	if err := p.Check(plan.ForRunning).Err(path); err != nil {
+		return nil, err
+	}
+	if warnings := findings.Warnings(); len(warnings) > 0 {
+		log.Warn("the plan has warnings", zap.Int("count", len(warnings)), zap.String("next", "starter plan check "+path))
 	}
 	return p, nil
 }
