@@ -162,5 +162,11 @@ func (s *Stack) CloseKeepingLogs() (logs string, err error) {
 		s.processes.stopAll() // so that the logs are complete
 		err = os.CopyFS(logs, os.DirFS(filepath.Join(s.Dir, "log")))
 	}
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil // it ended before there was a place for logs
+	}
+	if os.Remove(logs) == nil { // empty
+		logs = "none, nothing had started"
+	}
 	return logs, errors.Join(failure.Wrap(failure.Unavailable, err, "keep the logs"), s.Close())
 }
