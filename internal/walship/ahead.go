@@ -21,7 +21,7 @@ type ahead struct {
 	size  wal.SegmentSize
 	get   func(context.Context, wal.Segment) ([]byte, error)
 
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // of prefetching, which outlives the request that asked; ends with close
 	cancel  context.CancelFunc
 	working sync.WaitGroup
 
@@ -51,7 +51,7 @@ func (a *ahead) take(ctx context.Context, seg wal.Segment) (string, bool) {
 	a.dropOthers(seg)
 	for i, next := 0, seg.Next(); i < a.depth; i, next = i+1, next.Next() {
 		if _, started := a.jobs[next]; !started {
-			a.start(next)
+			a.start(next) //nolint:contextcheck // what is read ahead is for a later request
 		}
 	}
 	a.mu.Unlock()

@@ -50,7 +50,7 @@ type Archiver struct {
 	report   *reporter
 	meter    *meter
 
-	ctx        context.Context // of background work; ends with Close
+	ctx        context.Context //nolint:containedctx // of background work; ends with Close
 	cancel     context.CancelFunc
 	background sync.WaitGroup
 	recent     recentSegments

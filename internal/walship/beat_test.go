@@ -15,8 +15,10 @@ func beatsFrom(first, count uint64, incarnation string, at time.Time) []walship.
 	var beats []walship.Beat
 	for seq := first; seq < first+count; seq++ {
 		when := at.Add(time.Duration(seq) * time.Second)
-		beats = append(beats, walship.Beat{Seq: seq, At: when, LSN: wal.LSN(seq * 100), CommitLSN: wal.LSN(seq*100 + 50), SystemID: boxSystem,
-			Timeline: 1, Incarnation: incarnation, Acknowledged: when})
+		beats = append(beats, walship.Beat{
+			Seq: seq, At: when, LSN: wal.LSN(seq * 100), CommitLSN: wal.LSN(seq*100 + 50), SystemID: boxSystem,
+			Timeline: 1, Incarnation: incarnation, Acknowledged: when,
+		})
 	}
 	return beats
 }

@@ -40,8 +40,10 @@ func cloudStores(t testing.TB) []store.Store {
 	}
 	var stores []store.Store
 	for _, cfg := range []open.Config{
-		{Name: "near", Provider: open.S3, Bucket: "primary", Region: s3.Region, Endpoint: s3.Endpoint, PathStyle: true,
-			AccessKey: "file:" + filepath.Join(dir, "access"), SecretKey: "file:" + filepath.Join(dir, "secret")},
+		{
+			Name: "near", Provider: open.S3, Bucket: "primary", Region: s3.Region, Endpoint: s3.Endpoint, PathStyle: true,
+			AccessKey: "file:" + filepath.Join(dir, "access"), SecretKey: "file:" + filepath.Join(dir, "secret"),
+		},
 		{Name: "far", Provider: open.GCS, Bucket: "secondary", Endpoint: gcs.Endpoint, Anonymous: true},
 	} {
 		opened, err := open.Open(t.Context(), cfg)

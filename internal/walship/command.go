@@ -45,7 +45,7 @@ func runCall(ctx context.Context, call wire.Call, open Open, out io.Writer) (err
 		return err
 	}
 	if call.Request.Verb == wire.Status {
-		return printStatus(s, out)
+		return printStatus(ctx, s, out)
 	}
 	opts, closeStores, err := open(ctx, s)
 	if err != nil {
@@ -71,8 +71,8 @@ func runCall(ctx context.Context, call wire.Call, open Open, out io.Writer) (err
 
 const statusLimit = 10 * time.Second
 
-func printStatus(s settings.Settings, out io.Writer) error {
-	answer, err := wire.Ask(s.Socket, wire.Request{Verb: wire.Status}, statusLimit)
+func printStatus(ctx context.Context, s settings.Settings, out io.Writer) error {
+	answer, err := wire.Ask(ctx, s.Socket, wire.Request{Verb: wire.Status}, statusLimit)
 	if err == nil {
 		err = answer.Err()
 	}

@@ -15,7 +15,7 @@ const drainLimit = 10 * time.Second
 // in the spool, for the next daemon. A daemon that holds the spool at the same
 // time makes this failure.Unavailable: PostgreSQL tries again and reaches it.
 func Push(ctx context.Context, opts Options, path string) error {
-	lock, err := lockSpool(opts.Settings.Spool.Dir)
+	lock, err := lockSpool(ctx, opts.Settings.Spool.Dir, pushLockPatience)
 	if err != nil {
 		return failure.Wrap(failure.Unavailable, err, "push without the daemon")
 	}

@@ -1,12 +1,14 @@
 package walship
 
 import (
+	"context"
+
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
 // PushPiece lets tests ship tail pieces without a server.
-func (a *Archiver) PushPiece(seg wal.Segment, from wal.LSN, content []byte) error {
-	return a.pushPiece(seg, from, content)
+func (a *Archiver) PushPiece(ctx context.Context, seg wal.Segment, from wal.LSN, content []byte) error {
+	return a.pushPiece(ctx, seg, from, content)
 }
 
 // EncodeBeats lets tests make heartbeat objects: key and content.

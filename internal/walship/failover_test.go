@@ -90,7 +90,7 @@ func TestL29RecoveryAbortsWhenAStoreIsSilent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.ExitCode == 0 || !strings.Contains(string(out.Stderr), "could not restore file") {
+	if out.ExitCode == 0 || !strings.Contains(out.Stderr, "could not restore file") {
 		t.Errorf("exit %d: %s", out.ExitCode, out.Stderr)
 	}
 	if _, err := os.Stat(filepath.Join(target.DataDir, "recovery.signal")); err != nil {

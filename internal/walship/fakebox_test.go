@@ -104,8 +104,10 @@ func (b *sandbox) fetch(t testing.TB, name string) error {
 }
 
 func (b *sandbox) cluster() walship.Cluster {
-	return walship.Cluster{Source: "orders", SystemID: boxSystem, SegmentSize: b.size(),
-		Stores: []store.Store{b.opts.Stores[0], b.opts.Stores[1]}, Keys: b.opts.Keys}
+	return walship.Cluster{
+		Source: "orders", SystemID: boxSystem, SegmentSize: b.size(),
+		Stores: []store.Store{b.opts.Stores[0], b.opts.Stores[1]}, Keys: b.opts.Keys,
+	}
 }
 
 // segments writes segment files first to last of timeline 1 and returns their names.

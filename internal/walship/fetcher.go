@@ -48,8 +48,10 @@ func openFetcher(opts Options, report *reporter, meter *meter) (*Fetcher, error)
 			return nil, err
 		}
 	}
-	f := &Fetcher{settings: opts.Settings, place: opts.place(), stores: opts.Stores, keys: opts.Keys,
-		repairs: repairs, report: report, meter: meter}
+	f := &Fetcher{
+		settings: opts.Settings, place: opts.place(), stores: opts.Stores, keys: opts.Keys,
+		repairs: repairs, report: report, meter: meter,
+	}
 	f.ahead = newAhead(dir, opts.Settings, f.whole)
 	return f, nil
 }

@@ -49,7 +49,7 @@ func (h *heart) run(ctx context.Context) {
 	ship := time.NewTicker(h.settings.Heartbeat.ShipInterval)
 	defer beat.Stop()
 	defer ship.Stop()
-	defer h.hangUp()
+	defer h.hangUp(ctx)
 	shipping := once{}
 	defer shipping.done.Wait()
 	for {
@@ -64,7 +64,7 @@ func (h *heart) run(ctx context.Context) {
 				continue
 			}
 			waiting := h.log.closed()
-			shipping.try(func() { h.ship(waiting) })
+			shipping.try(func() { h.ship(ctx, waiting) })
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (h *heart) beat(ctx context.Context) {
 		h.next = 0
 	case ctx.Err() == context.Canceled:
 	default:
-		h.hangUp()
+		h.hangUp(ctx)
 		h.report.raise(EventHeartbeat, "", "", "no heartbeat was written: "+err.Error())
 	}
 }
@@ -216,12 +216,12 @@ func (h *heart) prune(ctx context.Context) error {
 }
 
 // ship puts closed files into the stores and removes what they hold.
-func (h *heart) ship(waiting []string) {
+func (h *heart) ship(ctx context.Context, waiting []string) {
 	for _, name := range waiting {
 		body, err := h.log.read(name)
 		if err == nil {
 			key := beatsOf(h.settings.Source, h.settings.SystemID) + filepath.ToSlash(name)
-			err = h.archiver.pushBeats(key, body)
+			err = h.archiver.pushBeats(ctx, key, body)
 		}
 		if err == nil {
 			err = h.log.remove(name)
@@ -236,11 +236,11 @@ func (h *heart) ship(waiting []string) {
 	}
 }
 
-func (h *heart) hangUp() {
+func (h *heart) hangUp(ctx context.Context) {
 	if h.session == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = h.session.Close(ctx) // the server notices either way
 	h.session = nil

@@ -31,11 +31,11 @@ const asWorker = "HOLDFAST_TEST_AS_WORKER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asWorker) != "" {
-		os.Exit(walship.Command(context.Background(), os.Args[2:], openFiles, os.Stdout, os.Stderr))
+		os.Exit(walship.Command(context.Background(), os.Args[2:], openFiles, os.Stdout, os.Stderr)) //nolint:forbidigo // here this is a main
 	}
 	code := m.Run()
 	binaries.remove()
-	os.Exit(code)
+	os.Exit(code) //nolint:forbidigo // what TestMain is for
 }
 
 // openFiles is the composition root of the tests: directory stores, keys by file.
@@ -65,7 +65,7 @@ var binaries programs //nolint:gochecknoglobals // one build for the whole test 
 func (p *programs) get(t testing.TB) string {
 	t.Helper()
 	p.once.Do(func() {
-		if p.dir, p.err = os.MkdirTemp("", "hfbin"); p.err != nil {
+		if p.dir, p.err = os.MkdirTemp("", "hfbin"); p.err != nil { //nolint:usetesting // outlives the first test
 			return
 		}
 		p.err = p.build()
@@ -118,13 +118,9 @@ type hostOption func(*hostSpec)
 
 type hostSpec struct {
 	yaml string
-	pg   []pgtest.Option
 }
 
 func withYAML(text string) hostOption { return func(h *hostSpec) { h.yaml += text } }
-func withServer(o ...pgtest.Option) hostOption {
-	return func(h *hostSpec) { h.pg = append(h.pg, o...) }
-}
 
 func newHost(t testing.TB, opts ...hostOption) *host {
 	t.Helper()
@@ -134,11 +130,10 @@ func newHost(t testing.TB, opts ...hostOption) *host {
 	}
 	h := &host{dir: pgtest.Dir(t), bin: binaries.get(t)}
 	h.config = filepath.Join(h.dir, "wal.yaml")
-	all := append([]pgtest.Option{
+	h.server = pgtest.Start(t,
 		pgtest.With("archive_mode", "on"), pgtest.With("archive_command", h.command("push %p")),
 		pgtest.With("max_slot_wal_keep_size", "512MB"), pgtest.With("fsync", "on"),
-	}, spec.pg...)
-	h.server = pgtest.Start(t, all...)
+	)
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(h.dir, "daemon.log"))

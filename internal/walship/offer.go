@@ -30,7 +30,7 @@ func (o outcome) conflict() error {
 // has answered, or, where one copy suffices, when one holds it and patience is
 // over; late answers go to late. Stores known to be down are left to the
 // repairer unless all are.
-func (a *Archiver) offer(p parcel, late func(storeName string, err error)) outcome {
+func (a *Archiver) offer(ctx context.Context, p parcel, late func(storeName string, err error)) outcome {
 	p.seal = sync.OnceValues(p.seal)
 	type answer struct {
 		name string
@@ -38,7 +38,7 @@ func (a *Archiver) offer(p parcel, late func(storeName string, err error)) outco
 	}
 	answers := make(chan answer, len(a.shelves))
 	for _, one := range a.shelves {
-		a.background.Go(func() { answers <- answer{one.Name(), a.offerOne(one, p)} })
+		a.background.Go(func() { answers <- answer{one.Name(), a.offerOne(ctx, one, p)} })
 	}
 	var out outcome
 	waiting := make(map[string]bool, len(a.shelves))
@@ -80,12 +80,16 @@ func (a *Archiver) offer(p parcel, late func(storeName string, err error)) outco
 	return out
 }
 
-func (a *Archiver) offerOne(one *shelf, p parcel) error {
+// offerOne outlives the request it came with: a slow store may still take the
+// object after another one's answer was acknowledged. It ends with the archiver.
+func (a *Archiver) offerOne(ctx context.Context, one *shelf, p parcel) error {
 	if one.down.Load() && !a.allDown() {
 		return failure.New(failure.Unavailable, "store %s did not answer last time", one.Name())
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, a.settings.Archive.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.settings.Archive.Timeout)
 	defer cancel()
+	stop := context.AfterFunc(a.ctx, cancel) //nolint:contextcheck // two contexts end it
+	defer stop()
 	err := one.deposit(ctx, p, a.settings.Archive.RetainFor)
 	// Only trouble of the store itself marks it down; the parcel's own does not.
 	switch failure.ClassOf(err) {

@@ -61,14 +61,13 @@ func missing(c Cluster, seg wal.Segment, silent error) error {
 
 // locateRange lists a run of segments in every store. silent is what a store
 // that did not answer said.
-func locateRange(ctx context.Context, c Cluster, run wal.Range) (map[wal.Segment][]Located, error, error) {
-	located := make(map[wal.Segment][]Located)
-	var silent error
+func locateRange(ctx context.Context, c Cluster, run wal.Range) (located map[wal.Segment][]Located, silent, err error) {
+	located = make(map[wal.Segment][]Located)
 	answered := 0
 	for _, one := range c.Stores {
 		err := locateIn(ctx, c, one, run, located)
 		if failure.Is(err, failure.Exists) {
-			return nil, nil, err
+			return nil, silent, err
 		}
 		if err != nil {
 			silent = firstOf(silent, err)

@@ -18,9 +18,9 @@ import (
 // under the same name is failure.Exists. Errors: InvalidInput (not a WAL file),
 // Corrupt (not whole), IdentityMismatch (another cluster's), Unavailable (no
 // store answers: PostgreSQL keeps the segment and tries again).
-func (a *Archiver) Push(_ context.Context, path string) error {
+func (a *Archiver) Push(ctx context.Context, path string) error {
 	name := filepath.Base(path)
-	err := a.push(name, path)
+	err := a.push(ctx, name, path)
 	a.meter.update(func(s *Status) {
 		if err != nil {
 			s.Refused++
@@ -31,7 +31,7 @@ func (a *Archiver) Push(_ context.Context, path string) error {
 	return failure.Wrap(failure.ClassOf(err), err, "archive %s", name)
 }
 
-func (a *Archiver) push(name, path string) error {
+func (a *Archiver) push(ctx context.Context, name, path string) error {
 	file, content, err := readArchivable(a.settings, path)
 	if err == nil {
 		err = checkContent(a.place, file, content)
@@ -42,7 +42,7 @@ func (a *Archiver) push(name, path string) error {
 		}
 		return err
 	}
-	if err := a.pushContent(file, name, content); err != nil {
+	if err := a.pushContent(ctx, file, name, content); err != nil {
 		return err
 	}
 	if file.Kind == wal.FileSegment {
@@ -53,7 +53,7 @@ func (a *Archiver) push(name, path string) error {
 }
 
 // pushContent archives a file whose content was checked.
-func (a *Archiver) pushContent(file wal.FileName, name string, content []byte) error {
+func (a *Archiver) pushContent(ctx context.Context, file wal.FileName, name string, content []byte) error {
 	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
 	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
 	if other, waits := a.spool.other(p.versions, p.key); waits {
@@ -61,19 +61,19 @@ func (a *Archiver) pushContent(file wal.FileName, name string, content []byte) e
 		a.report.raise(EventConflict, "", p.key, err.Error())
 		return err
 	}
-	return a.judge(p, a.offer(p, func(storeName string, err error) { a.late(p.key, storeName, err) }))
+	return a.judge(p, a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) }))
 }
 
 // pushPiece ships bytes of the stream. nil means that the stores hold them as
 // archive.require asks, or that a whole segment which holds them was archived
 // meanwhile. A piece that no store takes stays in the server's slot, not in the spool.
-func (a *Archiver) pushPiece(seg wal.Segment, from wal.LSN, content []byte) error {
+func (a *Archiver) pushPiece(ctx context.Context, seg wal.Segment, from wal.LSN, content []byte) error {
 	if a.recent.has(seg) {
 		return nil
 	}
 	p := parcel{key: a.place.pieceKey(seg, from, content)}
 	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
-	out := a.offer(p, func(storeName string, err error) { a.late(p.key, storeName, err) })
+	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) })
 	if len(out.held) == 0 {
 		return out.err
 	}
@@ -82,9 +82,9 @@ func (a *Archiver) pushPiece(seg wal.Segment, from wal.LSN, content []byte) erro
 
 // pushBeats stores a heartbeat object, which is not encrypted. What no store
 // takes stays in the heartbeat log.
-func (a *Archiver) pushBeats(key string, body []byte) error {
+func (a *Archiver) pushBeats(ctx context.Context, key string, body []byte) error {
 	p := parcel{key: key, seal: ready(body)}
-	out := a.offer(p, func(storeName string, err error) { a.late(p.key, storeName, err) })
+	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) })
 	if len(out.held) == 0 {
 		return out.err
 	}

@@ -41,8 +41,8 @@ func openReplication(ctx context.Context, conn string) (*replication, error) {
 	return &replication{conn: connection}, nil
 }
 
-func (r *replication) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func (r *replication) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = r.conn.Close(ctx) // the server notices either way
 }

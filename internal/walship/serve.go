@@ -29,7 +29,10 @@ type daemon struct {
 // one goes on from the spool, the slot and the heartbeat log. Two daemons on one
 // spool are refused with failure.Exists.
 func Serve(ctx context.Context, opts Options) error {
-	lock, err := lockSpool(opts.Settings.Spool.Dir)
+	if err := nobodyListens(ctx, opts.Settings.Socket); err != nil {
+		return err
+	}
+	lock, err := lockSpool(ctx, opts.Settings.Spool.Dir, serveLockPatience)
 	if err != nil {
 		return err
 	}
@@ -39,15 +42,23 @@ func Serve(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer d.close()
-	listener, err := listen(opts.Settings.Socket, opts.Settings.DataDir)
+	listener, err := listen(ctx, opts.Settings.Socket, opts.Settings.DataDir)
 	if err != nil {
 		return err
 	}
 	return d.run(ctx, func(ctx context.Context) error { return d.answer(ctx, listener) })
 }
 
-// lockSpool keeps a second daemon off the spool. The lock dies with the process.
-func lockSpool(dir string) (*os.File, error) {
+// How long to wait for the spool: a daemon that starts may find a push without
+// daemon at work; a push may find a daemon that does not listen yet.
+const (
+	serveLockPatience = 30 * time.Second
+	pushLockPatience  = 2 * time.Second
+	lockPoll          = 50 * time.Millisecond
+)
+
+// lockSpool keeps a second process off the spool. The lock dies with the process.
+func lockSpool(ctx context.Context, dir string, patience time.Duration) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, classFile(err, "create spool %s", dir)
 	}
@@ -56,9 +67,12 @@ func lockSpool(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, classFile(err, "open %s", path)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = file.Close() // nothing was written
-		return nil, failure.New(failure.Exists, "another daemon uses spool %s", dir).WithHint("wal --config FILE status")
+	deadline := time.Now().Add(patience)
+	for syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		if time.Now().After(deadline) || !pause(ctx, lockPoll) {
+			_ = file.Close() // nothing was written
+			return nil, failure.New(failure.Exists, "another process uses spool %s", dir).WithHint("wal --config FILE status")
+		}
 	}
 	return file, nil
 }

@@ -75,7 +75,7 @@ func (s *shipment) safe() wal.LSN {
 
 // advance starts a shipping when the interval is over or a segment's worth
 // waits, unless one is under way.
-func (s *shipment) advance(now time.Time) {
+func (s *shipment) advance(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	waiting := len(s.buffer)
 	due := waiting > 0 && (now.Sub(s.lastTry) >= s.tail.settings.Tail.Interval || waiting >= int(s.tail.settings.SegmentSizeBytes))
@@ -87,7 +87,7 @@ func (s *shipment) advance(now time.Time) {
 		s.mu.Lock()
 		s.lastTry = now
 		s.mu.Unlock()
-		if err := s.ship(); err != nil {
+		if err := s.ship(ctx); err != nil {
 			// The bytes stay and are tried again; the alarm says so until they are safe.
 			s.tail.report.raise(EventStoresDown, "", "", "the tail cannot ship: "+err.Error())
 		}
@@ -96,9 +96,9 @@ func (s *shipment) advance(now time.Time) {
 
 // ship brings everything received so far into the stores, piece by piece. It
 // stops at the first piece that no store takes.
-func (s *shipment) ship() error {
+func (s *shipment) ship(ctx context.Context) error {
 	for _, piece := range s.cut() {
-		if err := s.tail.archiver.pushPiece(piece.segment, piece.from, piece.bytes); err != nil {
+		if err := s.tail.archiver.pushPiece(ctx, piece.segment, piece.from, piece.bytes); err != nil {
 			return err
 		}
 		s.settle(len(piece.bytes))
@@ -150,7 +150,7 @@ func (s *shipment) settle(length int) {
 func (s *shipment) flush(ctx context.Context) error {
 	s.shipper.done.Wait()
 	for {
-		err := s.ship()
+		err := s.ship(ctx)
 		if err == nil {
 			return nil
 		}

@@ -25,10 +25,9 @@ const (
 
 // listen opens the daemon's socket. A socket nobody listens on is what a killed
 // daemon left, and is replaced; a living daemon's is failure.Exists.
-func listen(path, dataDir string) (*net.UnixListener, error) {
-	if probe, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		_ = probe.Close() // it answered: that is all
-		return nil, failure.New(failure.Exists, "a daemon already listens on %s", path).WithHint("wal --config FILE status")
+func listen(ctx context.Context, path, dataDir string) (*net.UnixListener, error) {
+	if err := nobodyListens(ctx, path); err != nil {
+		return nil, err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, classFile(err, "remove dead socket %s", path)
@@ -42,6 +41,17 @@ func listen(path, dataDir string) (*net.UnixListener, error) {
 		return nil, errors.Join(classFile(err, "restrict %s", path), listener.Close())
 	}
 	return listener, giveSocket(path, dataDir)
+}
+
+// nobodyListens is failure.Exists when a living daemon answers on the socket.
+func nobodyListens(ctx context.Context, path string) error {
+	dialer := net.Dialer{Timeout: time.Second}
+	probe, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil //nolint:nilerr // no answer is what is wanted
+	}
+	_ = probe.Close() // it answered: that is all
+	return failure.New(failure.Exists, "a daemon already listens on %s", path).WithHint("wal --config FILE status")
 }
 
 // giveSocket lets the data directory's owner in when the daemon runs as root.
@@ -116,6 +126,7 @@ func (d *daemon) hear(ctx context.Context, connection *net.UnixConn) wire.Answer
 		return wire.AnswerTo(d.push(ctx, request.Path))
 	case wire.Fetch:
 		return wire.AnswerTo(d.fetch(ctx, request.Name, request.Path))
+	case wire.Serve:
 	case wire.Status:
 		text, err := json.Marshal(d.Status())
 		reply := wire.AnswerTo(failure.Wrap(failure.Internal, err, "encode status"))

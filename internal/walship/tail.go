@@ -13,8 +13,8 @@ import (
 
 const (
 	statusEvery     = 5 * time.Second // well inside wal_sender_timeout's 60 s
-	tailBackoffMax  = 15 * time.Second
-	tailBackoffMin  = 200 * time.Millisecond
+	tailLongPause   = 15 * time.Second
+	tailFirstPause  = 200 * time.Millisecond
 	bufferSegments  = 4 // the stream is not read further while this much waits for a store
 	handshakeLimit  = 20 * time.Second
 	receivePatience = 200 * time.Millisecond // the longest wait for a message before looking around
@@ -32,7 +32,7 @@ type tail struct {
 
 // run streams until ctx ends, reconnecting with growing pauses.
 func (t *tail) run(ctx context.Context) {
-	wait := tailBackoffMin
+	wait := tailFirstPause
 	for {
 		began := time.Now()
 		err := t.session(ctx)
@@ -44,12 +44,12 @@ func (t *tail) run(ctx context.Context) {
 			t.report.raise(EventTailDown, "", "", "the tail is not streaming: "+err.Error())
 		}
 		if err == nil || time.Since(began) > time.Minute {
-			wait = tailBackoffMin
+			wait = tailFirstPause
 		}
 		if !pause(ctx, wait) {
 			return
 		}
-		wait = min(2*wait, tailBackoffMax)
+		wait = min(2*wait, tailLongPause)
 	}
 }
 
@@ -60,7 +60,7 @@ func (t *tail) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer link.close()
+	defer link.close(ctx)
 	for {
 		next, err := t.stream(ctx, link, where)
 		if err != nil {
@@ -95,7 +95,7 @@ func (t *tail) dial(ctx context.Context) (*replication, position, error) {
 	}
 	where, err := t.whereFrom(ctx, link, kept)
 	if err != nil {
-		link.close()
+		link.close(ctx)
 		return nil, position{}, err
 	}
 	return link, where, nil
@@ -113,17 +113,17 @@ func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (
 			WithHint("correct database.conn or system_id in the settings")
 	}
 	size := t.settings.SegmentSizeBytes
-	current := position{id.timeline, size.Start(size.SegmentAt(id.timeline, id.flushed))}
+	segmentStart := size.Start(size.SegmentAt(id.timeline, id.flushed))
 	if id.timeline > 1 {
 		if err := t.shipHistory(ctx, link, id.timeline); err != nil {
 			return position{}, err
 		}
 	}
 	// A fresh slot keeps from the last checkpoint on: segments archived long ago.
-	if kept == 0 || kept > id.flushed || kept < current.from {
-		kept = t.resumable(kept, current.from, id.flushed)
+	if kept == 0 || kept > id.flushed || kept < segmentStart {
+		kept = t.resumable(kept, segmentStart, id.flushed)
 	}
-	if id.timeline == 1 || kept >= current.from {
+	if id.timeline == 1 || kept >= segmentStart {
 		return position{id.timeline, kept}, nil
 	}
 	text, err := link.history(ctx, id.timeline)
@@ -155,7 +155,7 @@ func (t *tail) shipHistory(ctx context.Context, link *replication, tli wal.Timel
 	if err != nil {
 		return err
 	}
-	return t.archiver.pushContent(wal.FileName{Kind: wal.FileHistory, Timeline: tli}, wal.HistoryName(tli), content)
+	return t.archiver.pushContent(ctx, wal.FileName{Kind: wal.FileHistory, Timeline: tli}, wal.HistoryName(tli), content)
 }
 
 // stream ships one timeline until the server ends it, and returns where the next
@@ -199,7 +199,7 @@ func (t *tail) turn(ctx context.Context, link *replication, s *shipment) (finish
 	} else if !pause(ctx, receivePatience) {
 		return false, failure.Wrap(failure.Unavailable, ctx.Err(), "stream WAL")
 	}
-	s.advance(time.Now())
+	s.advance(ctx, time.Now())
 	if s.statusDue.Swap(false) || time.Since(s.lastStatus) > statusEvery {
 		s.lastStatus = time.Now()
 		return false, link.acknowledge(s.received(), s.safe())

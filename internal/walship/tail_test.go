@@ -16,7 +16,7 @@ func shipPiece(t *testing.T, box *sandbox, archiver *walship.Archiver, number ui
 	t.Helper()
 	seg := wal.Segment{Timeline: 1, Number: number}
 	start := box.size().Start(seg)
-	if err := archiver.PushPiece(seg, start+wal.LSN(from), makeSegment(box.size(), seg)[from:to]); err != nil {
+	if err := archiver.PushPiece(t.Context(), seg, start+wal.LSN(from), makeSegment(box.size(), seg)[from:to]); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -92,7 +92,7 @@ func TestPiecesThatDisagreeAreRefused(t *testing.T) {
 	seg := wal.Segment{Timeline: 1, Number: 3}
 	other := makeSegment(box.size(), seg)[4000:9000]
 	other[10] ^= 1
-	if err := archiver.PushPiece(seg, box.size().Start(seg)+4000, other); err != nil {
+	if err := archiver.PushPiece(t.Context(), seg, box.size().Start(seg)+4000, other); err != nil {
 		t.Fatal(err)
 	}
 	wantClass(t, box.fetch(t, "000000010000000000000003"), failure.Corrupt)

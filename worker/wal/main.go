@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func ask(call wire.Call, out io.Writer) error {
 	if call.Request.Verb == wire.Serve {
 		return become(s.Worker, call, nil)
 	}
-	answer, err := wire.Ask(s.Socket, call.Request, askTimeout)
+	answer, err := wire.Ask(context.Background(), s.Socket, call.Request, askTimeout)
 	if errors.Is(err, wire.ErrNoDaemon) && call.Request.Verb != wire.Status {
 		return become(s.Worker, call, err)
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"net"
 	"time"
@@ -16,11 +17,12 @@ var ErrNoDaemon = errors.New("the wal daemon does not answer")
 // Ask sends one request to the daemon at socket and returns its answer. timeout
 // covers the whole exchange. Errors match ErrNoDaemon when another way should
 // be taken; others say that the request itself is wrong.
-func Ask(socket string, request Request, timeout time.Duration) (Answer, error) {
+func Ask(ctx context.Context, socket string, request Request, timeout time.Duration) (Answer, error) {
 	if err := request.Validate(); err != nil {
 		return Answer{}, err
 	}
-	connection, err := net.DialTimeout("unix", socket, time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	connection, err := dialer.DialContext(ctx, "unix", socket)
 	if err != nil {
 		return Answer{}, noDaemon(err)
 	}

@@ -37,7 +37,7 @@ func TestReadRefusesAnOversizedFrame(t *testing.T) {
 
 func TestAskWithoutDaemon(t *testing.T) {
 	t.Parallel()
-	_, err := wire.Ask(filepath.Join(t.TempDir(), "none"), wire.Request{Verb: wire.Status}, time.Second)
+	_, err := wire.Ask(t.Context(), filepath.Join(t.TempDir(), "none"), wire.Request{Verb: wire.Status}, time.Second)
 	if !errors.Is(err, wire.ErrNoDaemon) {
 		t.Errorf("got %v, want ErrNoDaemon", err)
 	}
