@@ -3,6 +3,7 @@ package swap
 import (
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -58,6 +59,11 @@ func (c Config) check() error {
 		return failure.Invalid("aside.port", "%d must be a port other than the service's", c.Aside.Port)
 	case !filepath.IsAbs(c.Aside.SocketDir):
 		return failure.Invalid("aside.socket_dir", "%q is not an absolute path", c.Aside.SocketDir)
+	}
+	for _, role := range append([]string{c.Aside.Superuser}, c.Aside.Readers...) {
+		if strings.ContainsAny(role, "\n\r\x00") {
+			return failure.Invalid("aside", "role %q cannot stand in pg_hba.conf", role)
+		}
 	}
 	return nil
 }
