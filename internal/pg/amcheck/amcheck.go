@@ -137,7 +137,9 @@ func (r *runner) session(ctx context.Context, server pg.Server, queue <-chan tar
 }
 
 func (r *runner) drain(ctx context.Context, conn *pgx.Conn, queue <-chan target) (done bool, err error) {
-	limit := fmt.Sprintf("SET statement_timeout = %d", r.opts.Limit.Milliseconds())
+	// A replay paused inside a transaction holds its exclusive locks for good: a
+	// relation that stays locked is unknown, not waited for.
+	limit := fmt.Sprintf("SET statement_timeout = %d; SET lock_timeout = '5s'", r.opts.Limit.Milliseconds())
 	if err := pg.Exec(ctx, conn, "limit statements", limit); err != nil {
 		return false, err
 	}

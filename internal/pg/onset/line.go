@@ -29,7 +29,7 @@ func parseLine(line string) (r record, ok bool) {
 	}
 	manager, rest, _ := strings.Cut(rest, " ")
 	switch manager {
-	case "Heap", "Heap2", "Transaction", "Storage", "XLOG":
+	case "Heap", "Heap2", "Transaction", "Storage", "Standby", "XLOG":
 	default:
 		return r, false
 	}

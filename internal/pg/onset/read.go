@@ -17,15 +17,24 @@ const MaxSuspects = 2000
 type History struct {
 	Transactions int64         `json:"transactions"` // committed
 	Aborted      int64         `json:"aborted"`
-	Open         int           `json:"open"`      // neither committed nor aborted in the range
-	Last         wal.LSN       `json:"last_lsn"`  // of the last record seen
-	FirstAt      time.Time     `json:"first_at"`  // of the first commit
-	LastAt       time.Time     `json:"last_at"`   // of the last commit
-	Suspects     []Transaction `json:"suspects"`  // that dropped, rewrote or changed most, at most MaxSuspects
-	Destroyed    [65]int64     `json:"destroyed"` // transactions by bit length of rows updated or deleted
-	Ends         []Ended       `json:"ends"`      // one per range
-	Dropped      int64         `json:"not_kept"`  // suspects beyond MaxSuspects, the mildest
+	Open         int           `json:"open"`             // neither committed nor aborted in the range
+	Last         wal.LSN       `json:"last_lsn"`         // of the last record seen
+	FirstAt      time.Time     `json:"first_at"`         // of the first commit
+	LastAt       time.Time     `json:"last_at"`          // of the last commit
+	Suspects     []Transaction `json:"suspects"`         // that dropped, rewrote or changed most, at most MaxSuspects
+	Destroyed    [65]int64     `json:"destroyed"`        // transactions by bit length of rows updated or deleted
+	Ends         []Ended       `json:"ends"`             // one per range
+	Dropped      int64         `json:"not_kept"`         // suspects beyond MaxSuspects, the mildest
+	Points       []Point       `json:"points,omitempty"` // named restore points, at most maxPoints
 }
+
+// Point is a restore point made by pg_create_restore_point.
+type Point struct {
+	Name string  `json:"name"`
+	LSN  wal.LSN `json:"lsn"` // of its record
+}
+
+const maxPoints = 1000
 
 // Complete reports whether every range was read to its end.
 func (h History) Complete() bool {
@@ -58,6 +67,10 @@ func Read(ctx context.Context, programs pg.Programs, ranges []Range, progress fu
 }
 
 func (h *History) record(state *open, r record) error {
+	if r.manager == "XLOG" && r.what == "RESTORE_POINT" && len(h.Points) < maxPoints {
+		h.Points = append(h.Points, Point{Name: r.detail, LSN: r.lsn})
+		return nil
+	}
 	if r.manager != "Transaction" {
 		return state.change(r)
 	}

@@ -46,7 +46,7 @@ func (c *Counts) add(other Counts) {
 // Transaction is one committed transaction with its subtransactions.
 type Transaction struct {
 	XID       uint32                  `json:"xid"`
-	First     wal.LSN                 `json:"first_lsn"`
+	First     wal.LSN                 `json:"first_lsn"` // locks included: stopping here leaves none behind
 	Commit    wal.LSN                 `json:"commit_lsn"`
 	At        time.Time               `json:"at"`                // commit time by the server's clock, UTC; zero: unreadable
 	Relations map[page.RelFile]Counts `json:"-"`                 // user relations
@@ -87,6 +87,9 @@ func (o *open) of(r record) (*Transaction, error) {
 func (o *open) change(r record) error {
 	if r.xid == 0 {
 		return nil // vacuum and hint bits belong to nobody
+	}
+	if r.manager == "Standby" && r.what != "LOCK" {
+		return nil
 	}
 	t, err := o.of(r)
 	if err != nil {

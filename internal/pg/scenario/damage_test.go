@@ -43,7 +43,7 @@ func TestLogicalDamage(t *testing.T) {
 			culprit := h.culprit(t, set.Attributes.Postgres.StartLSN)
 			c, _ := h.restoreBeside(t, set.Set)
 			requireVerified(t, c)
-			target := replay.Target{Kind: replay.ByXID, XID: culprit.XID, Timeline: 1}
+			target := replay.Target{Kind: replay.ByLSN, LSN: culprit.FirstLSN, Timeline: 1}
 			h.recover(t, c, target)
 			requireWhole(t, c)
 			h.requireLoss(t, c, culprit.FirstLSN-1)
