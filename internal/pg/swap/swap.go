@@ -1,0 +1,125 @@
+package swap
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/cluster"
+	"github.com/terragonlabs/holdfast/internal/pg/swap/place"
+)
+
+// Swapped is where the two clusters are.
+type Swapped struct {
+	ServingDir string           `json:"serving_dir"`
+	Serving    cluster.Identity `json:"serving"`
+	AsideDir   string           `json:"aside_dir"`            // of the cluster that does not serve; "" when it is gone
+	AsidePort  int              `json:"aside_port,omitempty"` // where the damaged cluster is read; 0 after Back
+	AsideReads bool             `json:"aside_reads"`
+	Why        string           `json:"why,omitempty"` // why the damaged cluster cannot be read
+	At         time.Time        `json:"at"`            // UTC, when the service port first answered again
+}
+
+// In makes the restored cluster serve and keeps the damaged one aside, readable
+// where it still starts. Killed at any point, another In completes it or Back
+// reverses it. Run twice it changes nothing and answers the same. Run late,
+// after Back, it is Refused. Errors: IdentityMismatch (showing both), Unsafe (a
+// server not proved dead, two copies of one cluster), InvalidInput (workspace on
+// another file system), Exists (a name is taken), Unavailable (the restored
+// cluster does not start, or another swap is at work).
+func In(ctx context.Context, config Config) (Swapped, error) {
+	return run(ctx, config, GoalIn, nil)
+}
+
+// Back makes the damaged cluster serve again, with its own settings, and keeps
+// the restored one, with whatever was written to it since, barred from
+// archiving. It deletes nothing. Killed, repeated and before any In it does what
+// is left to do. Errors are those of In.
+func Back(ctx context.Context, config Config) (Swapped, error) {
+	return run(ctx, config, GoalBack, nil)
+}
+
+// swap is one call at work.
+type swap struct {
+	config            Config
+	goal              Goal
+	damaged, restored found
+	// before is called ahead of every change on disk; an error stops there.
+	before func(change string) error
+}
+
+// maxMoves is more than the longest way has.
+const maxMoves = 12
+
+func run(ctx context.Context, config Config, goal Goal, before func(string) error) (Swapped, error) {
+	if err := config.check(); err != nil {
+		return Swapped{}, err
+	}
+	s := &swap{config: config.withDefaults(), goal: goal, before: before}
+	if before == nil {
+		s.before = func(string) error { return nil }
+	}
+	release, err := place.Lock(s.config.dataDir())
+	if err != nil {
+		return Swapped{}, err
+	}
+	defer release()
+	for range maxMoves {
+		state, err := s.look(ctx)
+		if err != nil {
+			return Swapped{}, err
+		}
+		move := Next(state)
+		s.report(move)
+		switch move.Step {
+		case Serve:
+			return s.serve(ctx)
+		case Refuse:
+			return Swapped{}, failure.New(move.Class, "swap %s: %s", goal, move.Why).
+				WithHint("ls -d %s*; nothing was changed", s.config.dataDir())
+		default:
+			if err := s.carryOut(ctx, move); err != nil {
+				return Swapped{}, failure.Wrap(failure.ClassOf(err), err, "%s", move.Step)
+			}
+		}
+	}
+	return Swapped{}, failure.New(failure.Internal, "swap %s: no end after %d moves", goal, maxMoves)
+}
+
+func (s *swap) report(move Move) {
+	if s.config.Progress != nil {
+		s.config.Progress(move, time.Now().UTC())
+	}
+}
+
+// record remembers when the service first answered, so that a repeated call
+// says the same.
+type record struct {
+	Goal Goal      `json:"goal"`
+	At   time.Time `json:"at"`
+}
+
+func (s *swap) answeredAt() (time.Time, error) {
+	path := s.config.recordFile()
+	content, err := pg.ReadSmall(path, 4096)
+	if err != nil && !failure.Is(err, failure.NotFound) {
+		return time.Time{}, err
+	}
+	var old record
+	if err == nil {
+		if err := json.Unmarshal(content, &old); err != nil {
+			return time.Time{}, failure.New(failure.Corrupt, "%s is not the record of a swap", path).
+				WithHint("mv %s %s.bad; it only says when the service answered first", path, path)
+		}
+	}
+	if old.Goal == s.goal {
+		return old.At, nil
+	}
+	now := record{Goal: s.goal, At: time.Now().UTC()}
+	if content, err = json.Marshal(now); err != nil {
+		return time.Time{}, failure.Wrap(failure.Internal, err, "encode the record of a swap")
+	}
+	return now.At, s.damaged.cluster.Programs.Owner.WriteFile(path, append(content, '\n'), 0o600)
+}
