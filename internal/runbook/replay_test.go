@@ -32,7 +32,7 @@ func (s *server) requireReplay(id string, runs map[string]string) {
 	for name, run := range runs {
 		h, err := replay.Fetch(s.t.Context(), s.client, id, run)
 		require.NoError(s.t, err)
-		require.NoError(s.t, replayer().ReplayWorkflowHistory(nil, h))
+		require.NoError(s.t, replay.Run(replayer(), h))
 		if *record {
 			require.NoError(s.t, replay.Record(h, "testdata/replay/"+name+".json"))
 		}

@@ -112,7 +112,7 @@ func (s *server) connect() {
 
 func (s *server) work() {
 	s.stores = []store.Store{fileStore(s.t, "one"), fileStore(s.t, "two")}
-	w := worker.New(s.client, queue, worker.Options{})
+	w := worker.New(s.client, queue, worker.Options{Identity: "test"})
 	w.RegisterWorkflow(MoveHouse)
 	w.RegisterActivityWithOptions(s.door, activity.RegisterOptions{Name: "runbook_test."})
 	w.RegisterActivityWithOptions(&stored.Activities{Stores: s.stores}, activity.RegisterOptions{Name: stored.Prefix})
@@ -176,7 +176,7 @@ func (s *server) raw(args ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer cancel()
-	output, err := exec.CommandContext(ctx, s.cli, append(args, "--address", s.address)...).CombinedOutput()
+	output, err := exec.CommandContext(ctx, s.cli, append(args, "--address", s.address, "--identity", "test")...).CombinedOutput()
 	require.NoError(s.t, err, string(output))
 	return string(output)
 }

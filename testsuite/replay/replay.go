@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
@@ -47,6 +49,22 @@ func Record(h *history.History, path string) error {
 	return f.Close()
 }
 
+// Run replays one history as the run it was recorded from: messages are bound
+// to workflow and run IDs, so under the replayer's own ID they would be refused.
+func Run(replayer worker.WorkflowReplayer, h *history.History) error {
+	if len(h.GetEvents()) == 0 {
+		return errors.New("history is empty")
+	}
+	started := h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+	options := worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+	}
+	if err := replayer.ReplayWorkflowHistoryWithOptions(nil, h, options); err != nil {
+		return fmt.Errorf("replay %s: %w", options.OriginalExecution.ID, err)
+	}
+	return nil
+}
+
 // Files replays every history under dir and returns how many there were. None at
 // all is an error: a gate with nothing to check is open.
 func Files(replayer worker.WorkflowReplayer, dir string) (int, error) {
@@ -58,9 +76,21 @@ func Files(replayer worker.WorkflowReplayer, dir string) (int, error) {
 		return 0, fmt.Errorf("no histories in %s", dir)
 	}
 	for _, path := range paths {
-		if err := replayer.ReplayWorkflowHistoryFromJSONFile(nil, path); err != nil {
+		if err := runFile(replayer, path); err != nil {
 			return 0, fmt.Errorf("replay %s: %w", path, err)
 		}
 	}
 	return len(paths), nil
+}
+
+func runFile(replayer worker.WorkflowReplayer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return Run(replayer, h)
 }
