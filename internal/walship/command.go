@@ -21,7 +21,7 @@ type Open func(context.Context, settings.Settings) (Options, func() error, error
 func Command(ctx context.Context, args []string, open Open, out, complaints io.Writer) int {
 	call, err := wire.ParseCall(args)
 	if err == nil {
-		err = runCall(ctx, call, open, out)
+		err = wire.Guard(func() error { return runCall(ctx, call, open, out) })
 	}
 	if err != nil {
 		Complain(complaints, err)

@@ -23,7 +23,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, out, complaints io.Writer) int {
 	call, err := wire.ParseCall(args)
 	if err == nil {
-		err = ask(call, out)
+		err = wire.Guard(func() error { return ask(call, out) })
 	}
 	if err != nil {
 		complain(complaints, err)

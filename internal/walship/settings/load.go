@@ -38,13 +38,28 @@ func Parse(text []byte) (Settings, error) {
 	if len(text) > maxFileBytes {
 		return Settings{}, failure.Invalid("settings", "longer than %d bytes", maxFileBytes)
 	}
-	var s Settings
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&s); err != nil {
-		return Settings{}, failure.Invalid("settings", "%s", yaml.FormatError(err, false, true))
+	s, err := decode(text)
+	if err != nil {
+		return Settings{}, err
 	}
 	s.complete()
 	if err := s.validate(); err != nil {
 		return Settings{}, err
+	}
+	return s, nil
+}
+
+// decode contains the decoder's panics, of which fuzzing found one (a tag where
+// a list is wanted): a crash would exit with 2, which restore_command's caller
+// takes for the end of the archive.
+func decode(text []byte) (s Settings, err error) {
+	defer func() {
+		if recover() != nil {
+			err = failure.Invalid("settings", "is YAML that cannot be decoded; plain keys, values and lists are enough")
+		}
+	}()
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&s); err != nil {
+		return Settings{}, failure.Invalid("settings", "%s", yaml.FormatError(err, false, true))
 	}
 	return s, nil
 }

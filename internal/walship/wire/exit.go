@@ -12,6 +12,17 @@ const (
 	FetchAbort    = 200
 )
 
+// Guard runs one call and turns a panic into a failure: the runtime's own exit
+// code for a crash, 2, would tell restore_command's caller that the archive ends.
+func Guard(do func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = failure.New(failure.Internal, "crashed: %v", cause)
+		}
+	}()
+	return do()
+}
+
 // PushExit is the exit code of push: 0 archived, anything else below 126 means
 // that PostgreSQL keeps the segment and tries again (pgarch.c kills the archiver
 // above that).

@@ -56,6 +56,10 @@ func TestL29ExitCodesNeverTakeTroubleForTheEndOfWAL(t *testing.T) {
 			t.Errorf("push with %s exits %d", class, code)
 		}
 	}
+	crash := wire.Guard(func() error { panic("x") })
+	if wire.FetchExit(crash) != wire.FetchAbort {
+		t.Errorf("a crash exits %d", wire.FetchExit(crash))
+	}
 	if wire.FetchExit(nil) != 0 || wire.FetchExit(failure.New(failure.NotFound, "x")) != 1 || wire.PushExit(nil) != 0 {
 		t.Error("the plain outcomes have other codes")
 	}
