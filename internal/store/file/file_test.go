@@ -15,6 +15,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/file"
 	"github.com/terragonlabs/holdfast/internal/store/storetest"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/suite"
 )
 
 func open(t testing.TB, dir string) *file.Store {
@@ -53,7 +54,7 @@ func (r rival) Hide(_ context.Context, key string) error {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Target {
+	suite.Run(t, func(t *testing.T) storetest.Target {
 		t.Helper()
 		dir := t.TempDir()
 		return storetest.Target{Store: open(t, dir), Rival: rival{dir}, BigBytes: 8 << 20}
@@ -184,18 +185,18 @@ func TestListing100000(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	storetest.MakeFiles(t, filepath.Join(dir, "objects/some/prefix"))
-	storetest.CountListing(t, s, store.ListOptions{})
+	suite.MakeFiles(t, filepath.Join(dir, "objects/some/prefix"))
+	suite.CountListing(t, s, store.ListOptions{})
 }
 
 func BenchmarkPut64MiB(b *testing.B) {
 	s := open(b, b.TempDir())
-	storetest.BenchmarkPut(b, s)
+	suite.BenchmarkPut(b, s)
 }
 
 func BenchmarkGet64MiB(b *testing.B) {
 	s := open(b, b.TempDir())
-	storetest.BenchmarkGet(b, s)
+	suite.BenchmarkGet(b, s)
 }
 
 func put(t *testing.T, s store.Store, key, content string) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
-	"github.com/terragonlabs/holdfast/internal/store/storetest"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/suite"
 )
 
 func isUpload(r *http.Request) bool {
@@ -23,13 +23,13 @@ func putOptions(data []byte) store.PutOptions {
 // by itself and recognises its own object.
 func TestPutSurvivesALostAnswer(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]storetest.Fault{"lost": storetest.LoseAnswer, "refused": storetest.RefuseOnce} {
+	for name, fault := range map[string]suite.Fault{"lost": suite.LoseAnswer, "refused": suite.RefuseOnce} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := startServer(t, true)
-			decide, happened := storetest.Once(fault, isUpload)
+			decide, happened := suite.Once(fault, isUpload)
 			cfg := configFor(server)
-			cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+			cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 			s, data := open(t, cfg), bytes.Repeat([]byte("x"), 5000)
 			made, err := s.Put(t.Context(), "object", bytes.NewReader(data), putOptions(data))
 			if err != nil || !happened() {
@@ -46,13 +46,13 @@ func TestPutSurvivesALostAnswer(t *testing.T) {
 func TestLostAnswerDoesNotClaimAnothersObject(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, true)
-	decide, _ := storetest.Once(storetest.RefuseOnce, isUpload)
+	decide, _ := suite.Once(suite.RefuseOnce, isUpload)
 	cfg := configFor(server)
 	data := bytes.Repeat([]byte("x"), 5000)
 	if _, err := open(t, cfg).Put(t.Context(), "object", bytes.NewReader(data), putOptions(data)); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+	cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 	_, err := open(t, cfg).Put(t.Context(), "object", bytes.NewReader(data), putOptions(data))
 	if !failure.Is(err, failure.Exists) {
 		t.Errorf("got class %s: %v", failure.ClassOf(err), err)
@@ -64,9 +64,9 @@ func TestLostAnswerDoesNotClaimAnothersObject(t *testing.T) {
 func TestFlippedOnTheWayIsFound(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, true)
-	decide, happened := storetest.Once(storetest.FlipRequest, isUpload)
+	decide, happened := suite.Once(suite.FlipRequest, isUpload)
 	cfg := configFor(server)
-	cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+	cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 	data := bytes.Repeat([]byte("x"), 5000)
 	_, err := open(t, cfg).Put(t.Context(), "object", bytes.NewReader(data), putOptions(data))
 	if !failure.Is(err, failure.Corrupt) || !happened() {

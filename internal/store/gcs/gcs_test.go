@@ -12,6 +12,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store/gcs"
 	"github.com/terragonlabs/holdfast/internal/store/storetest"
 	"github.com/terragonlabs/holdfast/internal/store/storetest/rival"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/suite"
 	"github.com/terragonlabs/holdfast/testsuite/stack/objectstore"
 )
 
@@ -52,7 +53,7 @@ func open(t testing.TB, cfg gcs.Config) *gcs.Store {
 
 func conform(t *testing.T, memory bool, absent ...string) {
 	t.Helper()
-	storetest.Run(t, func(t *testing.T) storetest.Target {
+	suite.Run(t, func(t *testing.T) storetest.Target {
 		t.Helper()
 		cfg := configFor(startServer(t, memory))
 		attacker, err := rival.GCS(t.Context(), cfg)
@@ -123,9 +124,9 @@ func TestVersionThatIsNoGenerationIsNotFound(t *testing.T) {
 	}
 }
 
-func BenchmarkPut64MiB(b *testing.B) { storetest.BenchmarkPut(b, benchStore(b)) }
+func BenchmarkPut64MiB(b *testing.B) { suite.BenchmarkPut(b, benchStore(b)) }
 
-func BenchmarkGet64MiB(b *testing.B) { storetest.BenchmarkGet(b, benchStore(b)) }
+func BenchmarkGet64MiB(b *testing.B) { suite.BenchmarkGet(b, benchStore(b)) }
 
 func benchStore(b *testing.B) store.Store {
 	b.Helper()

@@ -8,7 +8,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
-	"github.com/terragonlabs/holdfast/internal/store/storetest"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/suite"
 )
 
 func isPut(r *http.Request) bool { return r.Method == http.MethodPut }
@@ -31,24 +31,24 @@ func TestPutSurvivesALostAnswer(t *testing.T) {
 	t.Parallel()
 	small, big := bytes.Repeat([]byte("s"), 5000), bytes.Repeat([]byte("b"), 11<<20)
 	cases := map[string]struct {
-		fault storetest.Fault
+		fault suite.Fault
 		match func(*http.Request) bool
 		data  []byte
 	}{
-		"whole, answer lost":   {storetest.LoseAnswer, isPut, small},
-		"whole, refused once":  {storetest.RefuseOnce, isPut, small},
-		"piece, answer lost":   {storetest.LoseAnswer, isPiece, big},
-		"piece, refused once":  {storetest.RefuseOnce, isPiece, big},
-		"joining, answer lost": {storetest.LoseAnswer, isJoin, big},
+		"whole, answer lost":   {suite.LoseAnswer, isPut, small},
+		"whole, refused once":  {suite.RefuseOnce, isPut, small},
+		"piece, answer lost":   {suite.LoseAnswer, isPiece, big},
+		"piece, refused once":  {suite.RefuseOnce, isPiece, big},
+		"joining, answer lost": {suite.LoseAnswer, isJoin, big},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := startServer(t)
-			decide, happened := storetest.Once(c.fault, c.match)
+			decide, happened := suite.Once(c.fault, c.match)
 			cfg := configFor(server, lockedBucket)
 			direct := open(t, cfg)
-			cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+			cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 			s := open(t, cfg)
 			made := put(t, s, "object", c.data)
 			if !happened() {
@@ -75,11 +75,11 @@ func TestPutSurvivesALostAnswer(t *testing.T) {
 func TestLostAnswerDoesNotClaimAnothersObject(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
-	decide, _ := storetest.Once(storetest.RefuseOnce, isPut)
+	decide, _ := suite.Once(suite.RefuseOnce, isPut)
 	cfg := configFor(server, plainBucket)
 	data := bytes.Repeat([]byte("x"), 5000)
 	put(t, open(t, cfg), "object", data)
-	cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+	cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 	_, err := open(t, cfg).Put(t.Context(), "object", bytes.NewReader(data),
 		store.PutOptions{SizeBytes: int64(len(data)), SHA256: store.DigestOf(data)})
 	if !failure.Is(err, failure.Exists) {
@@ -94,10 +94,10 @@ func TestFlippedOnTheWayIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := startServer(t)
-			decide, happened := storetest.Once(storetest.FlipRequest, isPut)
+			decide, happened := suite.Once(suite.FlipRequest, isPut)
 			cfg := configFor(server, plainBucket)
 			direct := open(t, cfg)
-			cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+			cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 			data := bytes.Repeat([]byte("x"), size)
 			_, err := open(t, cfg).Put(t.Context(), "object", bytes.NewReader(data),
 				store.PutOptions{SizeBytes: int64(size), SHA256: store.DigestOf(data)})
@@ -116,9 +116,9 @@ func TestFlippedOnTheWayIsRefused(t *testing.T) {
 func TestCutAnswerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
-	decide, happened := storetest.Once(storetest.CutAnswer, isRead)
+	decide, happened := suite.Once(suite.CutAnswer, isRead)
 	cfg := configFor(server, plainBucket)
-	cfg.Endpoint = storetest.FaultyLine(t, server.Endpoint, decide)
+	cfg.Endpoint = suite.FaultyLine(t, server.Endpoint, decide)
 	s := open(t, cfg)
 	put(t, s, "object", bytes.Repeat([]byte("x"), 50_000))
 	if err := readAll(t, s, "object"); !failure.Is(err, failure.Unavailable) || !happened() {

@@ -16,6 +16,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store/s3"
 	"github.com/terragonlabs/holdfast/internal/store/storetest"
 	"github.com/terragonlabs/holdfast/internal/store/storetest/rival"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/suite"
 	"github.com/terragonlabs/holdfast/testsuite/stack/objectstore"
 )
 
@@ -58,7 +59,7 @@ func open(t testing.TB, cfg s3.Config) *s3.Store {
 
 func conform(t *testing.T, cfg s3.Config, absent ...string) {
 	t.Helper()
-	storetest.Run(t, func(t *testing.T) storetest.Target {
+	suite.Run(t, func(t *testing.T) storetest.Target {
 		t.Helper()
 		attacker, err := rival.S3(t.Context(), cfg)
 		if err != nil {
@@ -159,10 +160,10 @@ func TestListing100000(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
 	base := filepath.Join(server.DataDir, plainBucket, "some/prefix")
-	storetest.MakeFiles(t, base)
+	suite.MakeFiles(t, base)
 	s := open(t, configFor(server, plainBucket))
-	storetest.CountListing(t, s, store.ListOptions{})
-	storetest.CountListing(t, s, store.ListOptions{Versions: true})
+	suite.CountListing(t, s, store.ListOptions{})
+	suite.CountListing(t, s, store.ListOptions{Versions: true})
 }
 
 // More versions of one key than fit on a page, forged over the first: all are
@@ -205,9 +206,9 @@ func TestVersionsAcrossPages(t *testing.T) {
 	}
 }
 
-func BenchmarkPut64MiB(b *testing.B) { storetest.BenchmarkPut(b, benchStore(b)) }
+func BenchmarkPut64MiB(b *testing.B) { suite.BenchmarkPut(b, benchStore(b)) }
 
-func BenchmarkGet64MiB(b *testing.B) { storetest.BenchmarkGet(b, benchStore(b)) }
+func BenchmarkGet64MiB(b *testing.B) { suite.BenchmarkGet(b, benchStore(b)) }
 
 func benchStore(b *testing.B) store.Store {
 	b.Helper()
