@@ -83,14 +83,15 @@ type bench struct {
 	seq    uint64
 	// answer decides what people send for an open question; nil: nothing.
 	answer func(q runbook.OpenQuestion) []approval.Message
-	every  func() // called every ten seconds of workflow time
+	every  func()        // called every tick
+	tick   time.Duration // of workflow time, at which people look
 	ended  bool
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
-	b := &bench{t: t, env: suite.NewTestWorkflowEnvironment(), door: &Door{fail: map[string][]error{}}, in: Input{Plan: extract(t)}}
+	b := &bench{t: t, env: suite.NewTestWorkflowEnvironment(), door: &Door{fail: map[string][]error{}}, in: Input{Plan: extract(t)}, tick: 10 * time.Second}
 	b.env.SetTestTimeout(30 * time.Second)
 	b.stores = []store.Store{fileStore(t, "one"), fileStore(t, "two")}
 	b.env.RegisterWorkflow(MoveHouse)
@@ -109,7 +110,7 @@ func fileStore(t testing.TB, name string) store.Store {
 	return s
 }
 
-// run runs the workflow to its end, with people looking every ten seconds.
+// run runs the workflow to its end, with people looking every tick.
 func (b *bench) run(fn any) {
 	b.watch()
 	b.env.ExecuteWorkflow(fn, b.in)
@@ -131,7 +132,7 @@ func (b *bench) watch() {
 			}
 		}
 		b.watch()
-	}, 10*time.Second)
+	}, b.tick)
 }
 
 func (b *bench) status() runbook.Status {

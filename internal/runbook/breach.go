@@ -86,8 +86,7 @@ func (rb *Run) settleBreach(q *question) {
 		if rb.awaitAlarm(q) != nil {
 			return
 		}
-		if rb.shouldContinue() && q.Answer == nil { // the waiting step continues the run
-			rb.awaitEnd()
+		if q.Answer == nil && rb.awaitContinuation() != nil {
 			return
 		}
 	}

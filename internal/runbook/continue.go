@@ -1,16 +1,24 @@
 package runbook
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/terragonlabs/holdfast/internal/evidence"
 )
+
+// stay is how long a run whose timeline no store took goes on before it tries to
+// continue again. The server's hard limit on histories is more than ten times
+// what it suggests.
+const stay = 10 * time.Minute
 
 // shouldContinue reports whether the run must continue as new before it goes on:
 // the server suggests it, nothing is at work beside the caller, and the workflow
 // knows how.
 func (rb *Run) shouldContinue() bool {
 	return rb.spec.Continue != nil && !rb.closed && len(rb.running) == 0 && rb.background == 0 &&
+		!rb.Now().Before(rb.stayUntil) &&
 		workflow.GetInfo(rb.ctx).GetContinueAsNewSuggested()
 }
 
@@ -26,6 +34,7 @@ func (rb *Run) continueIfSuggested() error {
 	rb.record(evidence.Entry{Kind: evidence.Continued, Title: "Workflow continued as new"})
 	rb.flush(rb.phaseName())
 	if len(rb.book.Unstored) > 0 {
+		rb.stayUntil = rb.Now().Add(stay)
 		return nil
 	}
 	if err := workflow.Await(rb.ctx, func() bool { return workflow.AllHandlersFinished(rb.ctx) }); err != nil {
@@ -49,4 +58,10 @@ func (rb *Run) bookWait() {
 		p.HumanWait += rb.Now().Sub(rb.waitFrom)
 	}
 	rb.waitFrom = rb.Now()
+}
+
+// awaitContinuation keeps a watch still while the coroutine that waits for the
+// same question continues the run; it returns if that came to nothing.
+func (rb *Run) awaitContinuation() error {
+	return workflow.Await(rb.ctx, func() bool { return rb.closed || !rb.shouldContinue() })
 }

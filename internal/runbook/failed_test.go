@@ -9,6 +9,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/approval"
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
 
@@ -126,6 +127,7 @@ func TestAbortedBreachCancelsTheTransfer(t *testing.T) {
 func TestDeadlineOfACutOver(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	b.tick = 5 * time.Minute
 	agree := b.answer
 	b.answer = func(q runbook.OpenQuestion) []approval.Message {
 		if q.Key == "provisional" {
@@ -201,4 +203,18 @@ func TestContinueAsNewCarriesEverything(t *testing.T) {
 	require.Equal(t, "bob, cas", s.Instants.Approved[0].Source)
 	require.Len(t, s.Phases, 3)
 	require.Greater(t, s.Head.Count, carried.Head.Count)
+}
+
+// TestNoStoreForTheTimeline: while no store takes the timeline the run neither
+// stops nor continues as new; the pages are in the result.
+func TestNoStoreForTheTimeline(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.env.OnActivity("evidence.PutPage", anything, anything).Return(nil, boundary.Out(failure.New(failure.Forbidden, "no")))
+	b.env.SetContinueAsNewSuggested(true)
+	b.run(MoveHouse)
+	require.NoError(t, b.env.GetWorkflowError())
+	s := b.result().Summary
+	require.NotEmpty(t, s.Unstored)
+	require.NoError(t, evidence.VerifyPages(s.Unstored, s.Head))
 }

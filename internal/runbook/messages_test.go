@@ -191,6 +191,7 @@ func TestRejectedGateUndoes(t *testing.T) {
 func TestExpiredGateUndoes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	b.tick = 5 * time.Minute
 	agree := b.answer
 	b.answer = func(q runbook.OpenQuestion) []approval.Message {
 		if q.Key == "gate:move" {

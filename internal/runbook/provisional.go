@@ -59,8 +59,7 @@ func (rb *Run) watchProvisional(q *question) {
 		if rb.awaitAlarm(q) != nil {
 			return
 		}
-		if rb.shouldContinue() && q.Answer == nil {
-			rb.awaitEnd()
+		if q.Answer == nil && rb.awaitContinuation() != nil {
 			return
 		}
 		rb.applyDeadline(q)

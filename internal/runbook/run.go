@@ -33,6 +33,7 @@ type state struct {
 	background int         // coroutines of Go and notices at work
 	waiting    int         // waits for people at this moment
 	waitFrom   time.Time   // since when waiting > 0
+	stayUntil  time.Time   // no continue-as-new before
 	clockTick  int         // changes whenever a phase's deadline does
 	closed     bool        // Close was called
 	ended      bool        // and is done
