@@ -42,8 +42,10 @@ func ParseServer(conninfo config.Secret) (Server, error) {
 		// The parser's message may quote the string, password included.
 		return Server{}, failure.Invalid("conninfo", "is not a libpq connection string")
 	}
-	return Server{Host: parsed.Host, Port: int(parsed.Port), Database: parsed.Database, User: parsed.User,
-		Password: config.NewSecret(parsed.Password), base: conninfo}, nil
+	return Server{
+		Host: parsed.Host, Port: int(parsed.Port), Database: parsed.Database, User: parsed.User,
+		Password: config.NewSecret(parsed.Password), base: conninfo,
+	}, nil
 }
 
 // In returns s with another database.

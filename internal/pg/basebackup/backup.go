@@ -140,10 +140,12 @@ func (b *backup) copy(ctx context.Context) error {
 }
 
 func (b *backup) attributes() *archive.Postgres {
-	return &archive.Postgres{SystemID: b.facts.systemID, Timeline: b.start.timeline, StartLSN: b.start.lsn, StopLSN: b.stop.lsn,
+	return &archive.Postgres{
+		SystemID: b.facts.systemID, Timeline: b.start.timeline, StartLSN: b.start.lsn, StopLSN: b.stop.lsn,
 		CheckpointLSN: b.start.checkpoint, StartTime: b.start.at, StopTime: b.stop.at, VersionNum: b.facts.versionNum,
 		SegmentSize: b.facts.segmentSize, DataChecksums: b.facts.checksums, Tablespaces: b.facts.tablespaces,
-		DatabaseSystem: b.facts.version}
+		DatabaseSystem: b.facts.version,
+	}
 }
 
 func (b *backup) closeRoots() {

@@ -16,8 +16,10 @@ import (
 func open(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	server := pgtest.Start(t, pgtest.Stopped())
-	return pgtest.Daemon(t, cluster.Config{DataDir: server.DataDir, BinDir: server.BinDir,
-		SocketDir: server.SocketDir, Port: server.Port, LogFile: server.LogFile})
+	return pgtest.Daemon(t, cluster.Config{
+		DataDir: server.DataDir, BinDir: server.BinDir,
+		SocketDir: server.SocketDir, Port: server.Port, LogFile: server.LogFile,
+	})
 }
 
 func TestIdentityIsReadFromControlFileAndMarker(t *testing.T) {

@@ -59,8 +59,10 @@ func judge(file Process, holders holders, ctlExit int) Process {
 		file.Life = Running
 		return file
 	case len(holders.pids) > 0:
-		return Process{Life: UnknownLife, PID: holders.pids[0],
-			Reason: "process " + strconv.Itoa(holders.pids[0]) + " works in the directory, but postmaster.pid does not name it"}
+		return Process{
+			Life: UnknownLife, PID: holders.pids[0],
+			Reason: "process " + strconv.Itoa(holders.pids[0]) + " works in the directory, but postmaster.pid does not name it",
+		}
 	case holders.hidden > 0:
 		return Process{Life: UnknownLife, Reason: strconv.Itoa(holders.hidden) +
 			" processes of the directory's owner do not show where they work"}

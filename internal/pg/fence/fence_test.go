@@ -27,9 +27,11 @@ func start(t *testing.T) (*pgtest.Server, fence.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server, fence.Options{Roles: []string{"app", "boss"}, Databases: []string{"shop"}, SystemID: identity.SystemID,
+	return server, fence.Options{
+		Roles: []string{"app", "boss"}, Databases: []string{"shop"}, SystemID: identity.SystemID,
 		RecordPath: filepath.Join(server.Root, "fence.json"), Owner: pgtest.Owner(t),
-		Logins: []pg.Server{server.TCP("app", "pw").In("shop"), server.TCP("boss", "pw").In("shop")}}
+		Logins: []pg.Server{server.TCP("app", "pw").In("shop"), server.TCP("boss", "pw").In("shop")},
+	}
 }
 
 func TestFenceTwiceAndLiftTwice(t *testing.T) {

@@ -47,8 +47,10 @@ func Stopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected, opt
 	}
 	if record.Offline == nil {
 		fence := filepath.Join(c.DataDir, hbaFile)
-		record.Offline = &Offline{HBAFile: fence, AutoConf: filepath.Join(c.DataDir, "postgresql.auto.conf"),
-			Line: "hba_file = " + quoteLiteral(fence) + " # holdfast fence"}
+		record.Offline = &Offline{
+			HBAFile: fence, AutoConf: filepath.Join(c.DataDir, "postgresql.auto.conf"),
+			Line: "hba_file = " + quoteLiteral(fence) + " # holdfast fence",
+		}
 		if err := save(opts.Owner, opts.RecordPath, record); err != nil {
 			return Fenced{}, err
 		}

@@ -46,8 +46,14 @@ type question struct {
 
 func questions() []question {
 	return []question{
-		{"identity", identity}, {"position", position}, {"clock", clock}, {"databases", databases},
-		{"archiver", archiver}, {"replicas", replicas}, {"settings", settings}, {"space", space},
+		{"identity", identity},
+		{"position", position},
+		{"clock", clock},
+		{"databases", databases},
+		{"archiver", archiver},
+		{"replicas", replicas},
+		{"settings", settings},
+		{"space", space},
 	}
 }
 

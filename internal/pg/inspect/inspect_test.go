@@ -45,14 +45,21 @@ func TestServerThatDoesNotAnswerIsNeverFine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() })
+	address, ok := silent.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("%v is no TCP address", silent.Addr())
+	}
+	silentPort := address.Port
 	server := pgtest.Start(t)
 	tests := map[string]struct {
 		server pg.Server
 		want   inspect.Reach
 	}{
 		"nobody listens": {pg.Server{Host: "127.0.0.1", Port: pgtest.Port(t), User: "u"}, inspect.Unreachable},
-		"accepts and says nothing": {pg.Server{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port, User: "u",
-			Timeout: 300 * time.Millisecond}, inspect.Unreachable},
+		"accepts and says nothing": {pg.Server{
+			Host: "127.0.0.1", Port: silentPort, User: "u",
+			Timeout: 300 * time.Millisecond,
+		}, inspect.Unreachable},
 		"wrong password":   {server.TCP("postgres", "wrong"), inspect.Refused},
 		"unknown database": {server.Super().In("nowhere"), inspect.Refused},
 		"not a server":     {pg.Server{}, inspect.Refused},

@@ -93,8 +93,10 @@ func (t Transaction) why(bound int64) Why {
 }
 
 func (t Transaction) candidate(why Why) Candidate {
-	c := Candidate{XID: t.XID, FirstLSN: t.First, CommitLSN: t.Commit, CommitAt: t.At, Why: why, Rows: t.Rows(),
-		Removed: t.Removed[:min(len(t.Removed), maxListed)]}
+	c := Candidate{
+		XID: t.XID, FirstLSN: t.First, CommitLSN: t.Commit, CommitAt: t.At, Why: why, Rows: t.Rows(),
+		Removed: t.Removed[:min(len(t.Removed), maxListed)],
+	}
 	for _, file := range t.files() {
 		if len(c.Relations) == maxListed {
 			break

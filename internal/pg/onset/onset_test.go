@@ -33,8 +33,11 @@ func TestTheDamagingTransactionIsFoundAmongNormalOnes(t *testing.T) {
 		"truncate":      {"TRUNCATE orders", onset.Truncate},
 		"rewrite":       {"VACUUM FULL orders", onset.FilesRemoved},
 		"column":        {"ALTER TABLE orders DROP COLUMN note", onset.SchemaChange},
-		"in subtransaction": {`DO $$ BEGIN BEGIN DELETE FROM orders; EXCEPTION WHEN division_by_zero THEN NULL; END; END $$`,
-			onset.MassDelete},
+		"in subtransaction": {
+			`DO $$ <<whole>> BEGIN
+				BEGIN DELETE FROM orders; EXCEPTION WHEN division_by_zero THEN NULL; END; END $$`,
+			onset.MassDelete,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +51,8 @@ func TestTheDamagingTransactionIsFoundAmongNormalOnes(t *testing.T) {
 			xid := pgtest.Query[int64](t, server, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 			normal(t, server, 50)
 			history, err := onset.Read(t.Context(), server.Cluster(t).Programs, []onset.Range{
-				{Dir: filepath.Join(server.DataDir, "pg_wal"), Timeline: 1, From: from}}, nil)
+				{Dir: filepath.Join(server.DataDir, "pg_wal"), Timeline: 1, From: from},
+			}, nil)
 			if err != nil || !history.Complete() {
 				t.Fatalf("Read: %+v, %v", history.Ends, err)
 			}

@@ -22,8 +22,8 @@ func BinDir(t testing.TB) string {
 	}
 	if found, err := exec.LookPath("postgres"); err == nil {
 		// A link to the server alone has none of the other programs beside it.
-		if real, err := filepath.EvalSymlinks(found); err == nil {
-			return filepath.Dir(real)
+		if target, err := filepath.EvalSymlinks(found); err == nil {
+			return filepath.Dir(target)
 		}
 	}
 	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
@@ -62,7 +62,7 @@ func Owner(t testing.TB) pg.Owner {
 // test. Its path is short enough for a Unix socket.
 func Dir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "hf")
+	dir, err := os.MkdirTemp("", "hf") //nolint:usetesting // t.TempDir is too long for a socket and closed to the servers' user
 	if err != nil {
 		t.Fatalf("make a directory: %v", err)
 	}
@@ -81,7 +81,11 @@ func Port(t testing.TB) int {
 		t.Fatalf("find a free port: %v", err)
 	}
 	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("%v is no TCP address", listener.Addr())
+	}
+	return address.Port
 }
 
 // run runs one program as the servers' user and fails the test with its words.
@@ -96,8 +100,10 @@ func run(t testing.TB, name string, args ...string) {
 
 func initdb(t testing.TB, dir string, o options) {
 	t.Helper()
-	args := []string{"-D", dir, "-U", "postgres", "--no-sync", "--no-locale", "-E", "UTF8",
-		"--auth-local=trust", "--auth-host=scram-sha-256", fmt.Sprintf("--wal-segsize=%d", o.walSegMiB)}
+	args := []string{
+		"-D", dir, "-U", "postgres", "--no-sync", "--no-locale", "-E", "UTF8",
+		"--auth-local=trust", "--auth-host=scram-sha-256", fmt.Sprintf("--wal-segsize=%d", o.walSegMiB),
+	}
 	if o.checksums {
 		args = append(args, "--data-checksums")
 	}

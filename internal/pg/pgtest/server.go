@@ -39,8 +39,10 @@ func Start(t testing.TB, opts ...Option) *Server {
 		apply(&o)
 	}
 	root := Dir(t)
-	s := &Server{Root: root, DataDir: filepath.Join(root, "data"), BinDir: BinDir(t), SocketDir: root,
-		LogFile: filepath.Join(root, "server.log"), Port: Port(t)}
+	s := &Server{
+		Root: root, DataDir: filepath.Join(root, "data"), BinDir: BinDir(t), SocketDir: root,
+		LogFile: filepath.Join(root, "server.log"), Port: Port(t),
+	}
 	populate(t, s.DataDir, o)
 	s.configure(t, o)
 	t.Cleanup(func() { s.Kill(t) })
@@ -109,7 +111,7 @@ func (s *Server) waitReady(t testing.TB) {
 		}
 		conn, err := s.Super().Connect(ctx)
 		if err != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // not yet is what is waited for
 		}
 		return true, conn.Close(ctx)
 	})
@@ -119,11 +121,17 @@ func (s *Server) waitReady(t testing.TB) {
 }
 
 // Stop shuts the server down cleanly (fast).
-func (s *Server) Stop(t testing.TB) { s.end(t, syscall.SIGINT) }
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.end(t, syscall.SIGINT)
+}
 
 // Kill ends the server at once (immediate shutdown): the next start recovers.
 // It is no error when the server is down already.
-func (s *Server) Kill(t testing.TB) { s.end(t, syscall.SIGQUIT) }
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	s.end(t, syscall.SIGQUIT)
+}
 
 func (s *Server) end(t testing.TB, signal syscall.Signal) {
 	t.Helper()
@@ -158,7 +166,10 @@ func (s *Server) TCP(user, password string) pg.Server {
 }
 
 // Connect opens a superuser session in database postgres, closed with the test.
-func (s *Server) Connect(t testing.TB) *pgx.Conn { return s.ConnectTo(t, s.Super()) }
+func (s *Server) Connect(t testing.TB) *pgx.Conn {
+	t.Helper()
+	return s.ConnectTo(t, s.Super())
+}
 
 // ConnectTo opens a session, closed with the test.
 func (s *Server) ConnectTo(t testing.TB, server pg.Server) *pgx.Conn {
@@ -172,7 +183,10 @@ func (s *Server) ConnectTo(t testing.TB, server pg.Server) *pgx.Conn {
 }
 
 // Exec runs statements as superuser in database postgres, each on its own.
-func (s *Server) Exec(t testing.TB, statements ...string) { s.ExecIn(t, "postgres", statements...) }
+func (s *Server) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	s.ExecIn(t, "postgres", statements...)
+}
 
 // ExecIn runs statements as superuser in a database, each on its own.
 func (s *Server) ExecIn(t testing.TB, database string, statements ...string) {

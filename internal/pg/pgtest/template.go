@@ -34,7 +34,7 @@ func template(t testing.TB) string {
 	if usable(name, owner) {
 		return name
 	}
-	building, err := os.MkdirTemp("", "holdfast-pgtest-building")
+	building, err := os.MkdirTemp("", "holdfast-pgtest-building") //nolint:usetesting // must be open to the servers' user
 	if err != nil {
 		t.Fatalf("make a template: %v", err)
 	}

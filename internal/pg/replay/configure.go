@@ -89,7 +89,8 @@ func (config Config) files(c *cluster.Cluster) error {
 		super = "postgres"
 	}
 	// md5 accepts both kinds of stored passwords.
-	rules := "local all \"" + strings.ReplaceAll(super, `"`, `""`) + "\" trust\nlocal replication all reject\nlocal all all md5\n"
+	rules := "local all \"" + strings.ReplaceAll(super, `"`, `""`) + "\" trust\nlocal replication all reject\n" +
+		"local all all md5\n" //nolint:dupword // pg_hba.conf: any database, any role
 	if err := owner.WriteFile(filepath.Join(c.DataDir, isolatedHBA), []byte(rules), 0o600); err != nil {
 		return err
 	}

@@ -102,7 +102,11 @@ func (f *follower) look(ctx context.Context) (bool, error) {
 	if !f.arrived(now) {
 		return false, f.pausedEarly(now)
 	}
-	return true, f.arrive(now)
+	if !now.paused {
+		return false, f.pause(ctx)
+	}
+	f.arrive(now)
+	return true, nil
 }
 
 // pauseState: PostgreSQL 14 tells "requested" from "paused".
@@ -141,6 +145,14 @@ func (f *follower) arrived(now state) bool {
 	return now.paused && len(f.stopWords()) > 0
 }
 
+// pause stops replay at the end of "latest", which no target does: a standby
+// would go on asking for WAL that nobody proved.
+func (f *follower) pause(ctx context.Context) error {
+	return f.server.Do(ctx, func(conn *pgx.Conn) error {
+		return pg.Exec(ctx, conn, "pause replay", "SELECT pg_wal_replay_pause()")
+	})
+}
+
 // pausedEarly: PostgreSQL also pauses when its settings are too small for the
 // primary's; waiting would last forever.
 func (f *follower) pausedEarly(now state) error {
@@ -154,12 +166,11 @@ func (f *follower) pausedEarly(now state) error {
 	return nil
 }
 
-func (f *follower) arrive(now state) error {
+func (f *follower) arrive(now state) {
 	f.reached = Reached{Timeline: f.timelineOf(now), LSN: now.lsn, Paused: now.paused, Bytes: int64(now.lsn - f.first), Said: f.stopWords()}
 	if now.lastCommit != nil {
 		f.reached.LastCommitAt = now.lastCommit.UTC()
 	}
-	return nil
 }
 
 func (f *follower) report(now state) {

@@ -32,8 +32,10 @@ type Target struct {
 }
 
 func (t Target) check() error {
-	given := map[Kind]bool{ByTime: !t.Time.IsZero(), ByLSN: t.LSN != 0, ByXID: t.XID != 0, ByName: t.Name != "",
-		Immediate: true, Latest: t.LSN != 0}
+	given := map[Kind]bool{
+		ByTime: !t.Time.IsZero(), ByLSN: t.LSN != 0, ByXID: t.XID != 0, ByName: t.Name != "",
+		Immediate: true, Latest: t.LSN != 0,
+	}
 	if !given[t.Kind] {
 		return failure.Invalid("target", "kind %q needs its value (one of time, lsn, xid, name, immediate, latest)", t.Kind)
 	}

@@ -20,12 +20,17 @@ type Workspace struct {
 	Created   bool   `json:"created"`    // false: it was there from an earlier call of this run
 }
 
-// Parts of a workspace.
-func (w Workspace) DataDir() string       { return filepath.Join(w.Dir, "data") }
-func (w Workspace) SocketDir() string     { return filepath.Join(w.Dir, "s") }
+// DataDir is the restored cluster's data directory.
+func (w Workspace) DataDir() string { return filepath.Join(w.Dir, "data") }
+
+// SocketDir is the private directory of its socket.
+func (w Workspace) SocketDir() string { return filepath.Join(w.Dir, "s") }
+
+// TablespaceDir holds its tablespaces, each under its OID.
 func (w Workspace) TablespaceDir() string { return filepath.Join(w.Dir, "tablespaces") }
-func (w Workspace) stateDir() string      { return filepath.Join(w.Dir, "restore-state") }
-func (w Workspace) markerFile() string    { return filepath.Join(w.Dir, workspaceMarker) }
+
+func (w Workspace) stateDir() string   { return filepath.Join(w.Dir, "restore-state") }
+func (w Workspace) markerFile() string { return filepath.Join(w.Dir, workspaceMarker) }
 func (w Workspace) marked() (bool, error) {
 	content, err := pg.ReadSmall(w.markerFile(), 4096)
 	if failure.Is(err, failure.NotFound) {

@@ -141,8 +141,10 @@ func requireWhole(t *testing.T, c *cluster.Cluster) {
 		{Name: "rows", SQL: "SELECT count(*) FROM orders", Compare: verify.Equal, Want: "5001"},
 		{Name: "canary", SQL: "SELECT EXISTS (SELECT FROM orders WHERE id = 100001)", Compare: verify.True},
 		{Name: "tablespace", SQL: "SELECT count(*) FROM far_away", Compare: verify.Equal, Want: "1000"},
-		{Name: "place", SQL: "SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'far'", Compare: verify.Equal,
-			Want: pgtest.QueryAt[string](t, server, "SELECT '"+filepath.Dir(c.DataDir)+"/tablespaces/' || oid FROM pg_tablespace WHERE spcname = 'far'")},
+		{
+			Name: "place", SQL: "SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'far'", Compare: verify.Equal,
+			Want: pgtest.QueryAt[string](t, server, "SELECT '"+filepath.Dir(c.DataDir)+"/tablespaces/' || oid FROM pg_tablespace WHERE spcname = 'far'"),
+		},
 	}) {
 		if result.Status != verify.Passed {
 			t.Errorf("%+v", result)

@@ -73,8 +73,10 @@ func (h *house) openArchive(t *testing.T) {
 		stores = append(stores, s)
 	}
 	h.keys, h.trust = keyring.NewPrivate(keys[0]), keyring.TrustAlways(keys[2].Public())
-	h.archive = archive.Config{Source: "database", Kind: archive.Full, Stores: stores, StateDir: t.TempDir(),
-		Recipients: recipients, Signer: signer, Trusted: h.trust}
+	h.archive = archive.Config{
+		Source: "database", Kind: archive.Full, Stores: stores, StateDir: t.TempDir(),
+		Recipients: recipients, Signer: signer, Trusted: h.trust,
+	}
 }
 
 // backup takes a base backup; the WAL it needs must be in the cp archive.
@@ -89,13 +91,15 @@ func (h *house) backup(t *testing.T) basebackup.Result {
 
 func (h *house) tryBackup(t *testing.T) (basebackup.Result, error) {
 	t.Helper()
-	return basebackup.Run(t.Context(), basebackup.Config{Cluster: h.cluster, Server: h.Super(), Expect: h.id, Archive: h.archive,
+	return basebackup.Run(t.Context(), basebackup.Config{
+		Cluster: h.cluster, Server: h.Super(), Expect: h.id, Archive: h.archive,
 		WaitArchived: func(_ context.Context, timeline wal.Timeline, lsn wal.LSN) error {
 			h.ship(t)
 			name := wal.DefaultSegmentSize.Name(wal.DefaultSegmentSize.SegmentAt(timeline, lsn-1))
 			_, err := os.Stat(filepath.Join(h.wal, name))
 			return err
-		}})
+		},
+	})
 }
 
 // ship waits until everything written so far is in the cp archive.
@@ -117,8 +121,10 @@ func (h *house) restoreBeside(t *testing.T, set archive.SetID) (*cluster.Cluster
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := restore.Config{Owner: owner, Archive: archive.RestoreConfig{Stores: h.archive.Stores, Source: h.archive.Source,
-		SetID: set, Trusted: h.trust, Keys: h.keys}}
+	config := restore.Config{Owner: owner, Archive: archive.RestoreConfig{
+		Stores: h.archive.Stores, Source: h.archive.Source,
+		SetID: set, Trusted: h.trust, Keys: h.keys,
+	}}
 	first, err := restore.Beside(t.Context(), w, config)
 	if err != nil {
 		t.Fatal(err)
