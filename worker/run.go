@@ -27,6 +27,11 @@ type runOptions struct {
 	logLevel       string        // debug, info, warn, error
 	stopTimeout    time.Duration // for work under way at a stop
 	connectTimeout time.Duration // for Temporal to answer at the start
+	stateDir       string        // of this host
+	signingKey     string        // file; needed with --host
+	walProgram     string        // empty: wal beside this program
+	keyHolder      string        // file; needed for the queue keys
+	keyPassphrase  string        // secret reference
 }
 
 func runCommand() *cobra.Command {
@@ -48,6 +53,11 @@ func runCommand() *cobra.Command {
 	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.DurationVar(&o.stopTimeout, "stop-timeout", 30*time.Second, "how long work under way may go on after a signal")
 	flags.DurationVar(&o.connectTimeout, "connect-timeout", time.Minute, "how long to wait for Temporal at the start")
+	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/holdfast", "this host's index, journals and fence records")
+	flags.StringVar(&o.signingKey, "signing-key", "", "private OpenPGP key file that signs this host's backups (needed with --host)")
+	flags.StringVar(&o.walProgram, "wal-program", "", "the wal binary that PostgreSQL calls (default: beside this program)")
+	flags.StringVar(&o.keyHolder, "key-holder", "", "private OpenPGP key file that opens backups (needed for --queues keys)")
+	flags.StringVar(&o.keyPassphrase, "key-passphrase", "", "its passphrase, as env:NAME or file:/path")
 	return cmd
 }
 

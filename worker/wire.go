@@ -2,31 +2,52 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/terragonlabs/holdfast/activities"
+	"github.com/terragonlabs/holdfast/activities/keys"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/obs"
+	"github.com/terragonlabs/holdfast/workflows/recovery/databasecorruption"
 )
 
-// registrations is what this process offers, by kind of task queue. It is empty
-// until workflows and activities are listed here: a worker that offers nothing
-// answers nothing.
+// registrations is what this process offers on one task queue.
 type registrations struct {
-	every   []func(sdkworker.Registry) // on each queue
-	control []func(sdkworker.Registry) // on the control queue only
+	set *activities.Set
 }
 
 // wire is the composition root: the one place where stores, keys, adapters and
 // activities are put together.
-func wire(_ context.Context, _ served) (registrations, error) { return registrations{}, nil }
+func wire(ctx context.Context, s served) (registrations, error) {
+	o := s.options
+	program := o.walProgram
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return registrations{}, failure.Wrap(failure.Unavailable, err, "find this program, to find wal beside it")
+		}
+		program = filepath.Join(filepath.Dir(self), "wal")
+	}
+	set, err := activities.Assemble(ctx, activities.Config{
+		Plan: s.plan, Host: o.host, StateDir: o.stateDir, SignerFile: o.signingKey, WALProgram: program,
+		KeyHolderFile: o.keyHolder, KeyPassphrase: o.keyPassphrase, Version: obs.Version(), Log: s.log,
+	})
+	return registrations{set: set}, err
+}
 
 // on registers on poller what belongs on queue.
 func (r registrations) on(queue string, poller sdkworker.Registry) {
-	for _, register := range r.every {
-		register(poller)
-	}
-	if queue != controlQueue {
-		return
-	}
-	for _, register := range r.control {
-		register(poller)
+	switch queue {
+	case controlQueue:
+		r.set.Control(poller)
+		poller.RegisterWorkflowWithOptions(databasecorruption.Run, workflow.RegisterOptions{Name: databasecorruption.Name})
+	case keys.Queue:
+		r.set.Holder(poller)
+	default:
+		r.set.OnHost(poller)
 	}
 }

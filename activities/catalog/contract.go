@@ -20,6 +20,7 @@ type ProposeInput struct {
 	Onsets        []recovery.Onset        `json:"onsets,omitempty"` // evidence about when damage began
 	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"`
 	Disrupted     time.Time               `json:"disrupted"`
+	Fenced        time.Time               `json:"fenced,omitzero"` // heartbeats after it are not the application's work
 }
 
 // Proposed is a target and the way to it.

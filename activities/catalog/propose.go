@@ -48,6 +48,7 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 	if err != nil {
 		return Proposed{}, err
 	}
+	survey.cutAt(in.Fenced)
 	out := Proposed{Sets: len(survey.Sets), Newest: survey.NewestBeat(), Anomalies: survey.Anomalies}
 	target := in.Target
 	if target == nil {

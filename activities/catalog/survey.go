@@ -65,6 +65,15 @@ func Take(ctx context.Context, s Shelves, system wal.SystemID) (Survey, error) {
 	return survey, nil
 }
 
+// cutAt forgets heartbeats after the fence: they go on while the application
+// does not, and would count as work lost.
+func (s *Survey) cutAt(fenced time.Time) {
+	if fenced.IsZero() {
+		return
+	}
+	s.Heartbeats = slices.DeleteFunc(s.Heartbeats, func(beat recovery.Heartbeat) bool { return beat.At.After(fenced) })
+}
+
 // NewestBeat returns the heartbeat acknowledged last, nil when there is none.
 func (s Survey) NewestBeat() *recovery.Heartbeat {
 	if len(s.Heartbeats) == 0 {

@@ -103,12 +103,13 @@ type OnsetInput struct {
 
 // OnsetReport is the evidence about when damage began.
 type OnsetReport struct {
-	Onsets       []recovery.Onset    `json:"onsets"` // at most 50, most convincing first
-	WALFrom      wal.LSN             `json:"wal_from,omitzero"`
-	WALUntil     wal.LSN             `json:"wal_until,omitzero"`
-	Transactions int64               `json:"transactions"` // read in that range
-	Invariants   []CheckResult       `json:"invariants,omitempty"`
-	Newest       *recovery.Heartbeat `json:"newest,omitempty"`
+	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"` // named points seen in that range
+	Onsets        []recovery.Onset        `json:"onsets"`                   // at most 50, most convincing first
+	WALFrom       wal.LSN                 `json:"wal_from,omitzero"`
+	WALUntil      wal.LSN                 `json:"wal_until,omitzero"`
+	Transactions  int64                   `json:"transactions"` // read in that range
+	Invariants    []CheckResult           `json:"invariants,omitempty"`
+	Newest        *recovery.Heartbeat     `json:"newest,omitempty"`
 }
 
 // WorkspaceInput prepares or removes the recovery workspace.
@@ -190,7 +191,8 @@ type Verified struct {
 // ReplayInput applies WAL in the workspace up to the choice's target.
 type ReplayInput struct {
 	Where
-	Choice recovery.Choice `json:"choice"`
+	Choice   recovery.Choice `json:"choice"`
+	Released Sealed          `json:"released"`
 }
 
 // Replayed is where the restored cluster stands, paused.
@@ -285,7 +287,9 @@ type TableLoss struct {
 // PromoteInput ends recovery of the restored cluster.
 type PromoteInput struct {
 	Where
-	Reached recovery.Reached `json:"reached"`
+	Choice   recovery.Choice  `json:"choice"`
+	Released Sealed           `json:"released"`
+	Reached  recovery.Reached `json:"reached"`
 }
 
 // Promoted is the new timeline.
@@ -315,8 +319,9 @@ type Swapped struct {
 // BackupInput makes a base backup of the serving cluster.
 type BackupInput struct {
 	Where
-	Expect Identity `json:"expect"`
-	Full   bool     `json:"full"`
+	Began  time.Time `json:"began"` // names the set; the same again resumes it
+	Expect Identity  `json:"expect"`
+	Full   bool      `json:"full"`
 }
 
 // BackedUp is a finished base backup.

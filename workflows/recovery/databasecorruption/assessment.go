@@ -2,6 +2,7 @@ package databasecorruption
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/terragonlabs/holdfast/activities/catalog"
 	"github.com/terragonlabs/holdfast/activities/postgres"
@@ -104,12 +105,25 @@ func (r *run) examine() (err error) {
 func (r *run) choose() (err error) {
 	r.proposed, err = runbook.Do(r.Run, "Propose the recovery target", catalog.Ref.Propose, catalog.ProposeInput{
 		PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, SystemID: r.damaged.Identity.SystemID,
-		Target: r.in.Target, Onsets: r.onset.Onsets, Disrupted: r.in.DisruptedAt,
+		Target: r.in.Target, Onsets: r.evidence(), RestorePoints: r.onset.RestorePoints,
+		Disrupted: r.in.DisruptedAt, Fenced: r.fence.At,
 	}, runbook.Probe, runbook.Required())
 	if err != nil {
 		return err
 	}
 	return r.Gate(gateRestore, choicePut{Proposal: r.proposed.Proposal, Choice: r.proposed.Choice, Extent: r.extent, Fence: r.fence})
+}
+
+// evidence is everything that says when the damage began. Bad pages are evidence
+// of their own: the log does not carry that damage.
+func (r *run) evidence() []recovery.Onset {
+	onsets := r.onset.Onsets
+	if r.extent.PagesBad > 0 {
+		onsets = append(onsets, recovery.Onset{
+			Source: recovery.OnsetChecksum, Detail: fmt.Sprintf("%d of %d pages are damaged", r.extent.PagesBad, r.extent.PagesRead),
+		})
+	}
+	return onsets
 }
 
 // newestBeforeFence is the newest heartbeat known to have been acknowledged

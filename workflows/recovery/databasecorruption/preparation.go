@@ -21,12 +21,11 @@ func (r *run) prepare() (err error) {
 		postgres.ChainInput{Where: r.at(r.primary), Choice: r.choice()}, runbook.Probe, r.on(r.primary), runbook.Required()); err != nil {
 		return err
 	}
-	released, err := r.unlock()
-	if err != nil {
+	if r.released, err = r.unlock(); err != nil {
 		return err
 	}
 	r.fetched, err = runbook.Do(r.Run, "Fetch the backup set into the workspace", postgres.Ref.FetchBase,
-		postgres.FetchInput{Where: r.at(r.primary), Choice: r.choice(), Released: released}, runbook.Transfer, r.on(r.primary), runbook.Required())
+		postgres.FetchInput{Where: r.at(r.primary), Choice: r.choice(), Released: r.released}, runbook.Transfer, r.on(r.primary), runbook.Required())
 	return err
 }
 

@@ -14,7 +14,7 @@ func (r *run) recover() (err error) {
 		return err
 	}
 	r.replayed, err = runbook.Do(r.Run, "Apply WAL up to the target", postgres.Ref.Replay,
-		postgres.ReplayInput{Where: r.at(r.primary), Choice: r.choice()}, runbook.Transfer, r.on(r.primary), runbook.Required())
+		postgres.ReplayInput{Where: r.at(r.primary), Choice: r.choice(), Released: r.released}, runbook.Transfer, r.on(r.primary), runbook.Required())
 	if err != nil {
 		return err
 	}

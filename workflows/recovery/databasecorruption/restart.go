@@ -5,7 +5,6 @@ import (
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
-	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
 
@@ -32,7 +31,7 @@ func (r *run) restart() error {
 // at the service port: writes are resumed by a step of their own.
 func (r *run) promote() (err error) {
 	r.promoted, err = runbook.Do(r.Run, "Promote the restored database", postgres.Ref.Promote,
-		postgres.PromoteInput{Where: r.at(r.primary), Reached: r.replayed.Reached}, runbook.Mutate, r.on(r.primary), runbook.Required())
+		postgres.PromoteInput{Where: r.at(r.primary), Choice: r.choice(), Released: r.released, Reached: r.replayed.Reached}, runbook.Mutate, r.on(r.primary), runbook.Required())
 	if err != nil {
 		return err
 	}
@@ -70,7 +69,7 @@ func (r *run) protect() (err error) {
 		return err
 	}
 	r.backup, err = runbook.Do(r.Run, "Take a new base backup", postgres.Ref.BackUp,
-		postgres.BackupInput{Where: r.at(r.primary), Expect: r.promoted.Identity}, runbook.Transfer, r.on(r.primary))
+		postgres.BackupInput{Where: r.at(r.primary), Expect: r.promoted.Identity, Began: r.Now()}, runbook.Transfer, r.on(r.primary))
 	return errors.Join(err, waitReplica())
 }
 

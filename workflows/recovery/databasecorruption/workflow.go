@@ -72,6 +72,7 @@ type run struct {
 	extent      postgres.Extent
 	onset       postgres.OnsetReport
 	proposed    catalog.Proposed
+	released    postgres.Sealed
 	fetched     postgres.Fetched
 	replayed    postgres.Replayed
 	checked     cutOverPut

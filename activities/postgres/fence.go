@@ -1,0 +1,127 @@
+package postgres
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/terragonlabs/holdfast/activities/pulse"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/pg/cluster"
+	"github.com/terragonlabs/holdfast/internal/pg/fence"
+	"github.com/terragonlabs/holdfast/internal/pg/inspect"
+)
+
+// FenceWrites keeps the application's roles from writing, and proves it: they are
+// refused, their sessions are gone, the position of the last write is known. A
+// server that is down is kept from serving them when it starts. What was there
+// before is written down first, on this host, and never overwritten: twice, or
+// killed half-way and again, ends in the same fence and the same record.
+func (a *Activities) FenceWrites(ctx context.Context, in FenceInput) (Fence, error) {
+	defer pulse.Start(ctx).Stop()
+	fenced, err := a.fence(ctx, in)
+	return fenced, boundary.Out(err)
+}
+
+func (a *Activities) fence(ctx context.Context, in FenceInput) (Fence, error) {
+	t, c, err := a.fenced(ctx, in)
+	if err != nil {
+		return Fence{}, err
+	}
+	server, err := t.server(in.Side)
+	if err != nil {
+		return Fence{}, err
+	}
+	options, err := a.fenceOptions(t, in, c)
+	if err != nil {
+		return Fence{}, err
+	}
+	probed := inspect.Probe(ctx, server)
+	if probed.Reach != inspect.Reachable {
+		return a.fenceStopped(ctx, c, in, options, probed.Reason)
+	}
+	if options.Logins, err = t.logins(server); err != nil {
+		return Fence{}, err
+	}
+	fenced, err := fence.Writes(ctx, server, options)
+	if err != nil {
+		return Fence{}, err
+	}
+	return Fence{At: fenced.At, LSN: fenced.LSN, Terminated: fenced.Terminated, Newest: newestBeat(ctx, server, fenced.At)}, nil
+}
+
+// fenceStopped fences a server that does not answer. It must be proved dead: one
+// that is only unreachable may still take writes.
+func (a *Activities) fenceStopped(ctx context.Context, c *cluster.Cluster, in FenceInput, options fence.Options, why string) (Fence, error) {
+	fenced, err := fence.Stopped(ctx, c, expected(in.Expect), options)
+	if err != nil {
+		return Fence{}, failure.Wrap(failure.ClassOf(err), err, "fence a server that does not answer (%s)", why)
+	}
+	return Fence{At: fenced.At, LSN: fenced.LSN, Offline: true}, nil
+}
+
+// LiftFence restores exactly what the fence's record holds, and then removes it.
+// Without a record nothing is fenced and nothing changes, so twice is harmless.
+func (a *Activities) LiftFence(ctx context.Context, in FenceInput) (Fence, error) {
+	defer pulse.Start(ctx).Stop()
+	lifted, err := a.lift(ctx, in)
+	return lifted, boundary.Out(err)
+}
+
+func (a *Activities) lift(ctx context.Context, in FenceInput) (Fence, error) {
+	t, c, err := a.fenced(ctx, in)
+	if err != nil {
+		return Fence{}, err
+	}
+	path := a.recordPath(in)
+	record, found, err := fence.Load(path)
+	if err != nil || !found {
+		return Fence{}, err
+	}
+	if record.Offline != nil && len(record.Roles) == 0 {
+		return Fence{Offline: true}, fence.LiftStopped(ctx, c, expected(in.Expect), path)
+	}
+	server, err := t.server(in.Side)
+	if err != nil {
+		return Fence{}, err
+	}
+	return Fence{}, fence.Lift(ctx, server, path, in.Expect.SystemID)
+}
+
+// fenced resolves the cluster and proves that it is the one meant.
+func (a *Activities) fenced(ctx context.Context, in FenceInput) (target, *cluster.Cluster, error) {
+	t, err := a.resolve(in.Where)
+	if err != nil {
+		return target{}, nil, err
+	}
+	c, err := t.open(in.Side)
+	if err != nil {
+		return target{}, nil, err
+	}
+	_, err = c.Require(ctx, expected(in.Expect))
+	return t, c, err
+}
+
+func (a *Activities) fenceOptions(t target, in FenceInput, c *cluster.Cluster) (fence.Options, error) {
+	var roles []string
+	for _, role := range t.database.Roles {
+		roles = append(roles, role.Name)
+	}
+	path := a.recordPath(in)
+	if err := c.Programs.Owner.MkdirAll(filepath.Dir(path)); err != nil {
+		return fence.Options{}, err
+	}
+	return fence.Options{
+		Roles: roles, Databases: []string{t.database.DBName}, RecordPath: path, SystemID: in.Expect.SystemID, Owner: c.Programs.Owner,
+	}, nil
+}
+
+// recordPath is where the fence of one incarnation is remembered: damaged and
+// restored cluster share everything else.
+func (a *Activities) recordPath(in FenceInput) string {
+	incarnation := in.Expect.Incarnation
+	if incarnation == "" {
+		incarnation = "unmarked"
+	}
+	return filepath.Join(a.StateDir, "fence", filepath.Base(in.Database), filepath.Base(incarnation)+".json")
+}

@@ -1,0 +1,4 @@
+// Package pulse keeps an activity's heartbeat going while it works, with its
+// latest progress, so that the server learns within seconds of a dead worker and
+// a person sees how far a transfer is. Outside an activity it does nothing.
+package pulse
