@@ -30,8 +30,9 @@ type Server struct {
 	Timeout  time.Duration `json:"timeout,omitempty"`  // of one connection attempt; default 5 s
 
 	// base is the connection string this Server was parsed from: it may carry
-	// settings that have no field here, such as sslrootcert.
-	base config.Secret
+	// settings that have no field here, such as sslrootcert. A pointer, since fmt
+	// prints unexported fields without asking them to redact themselves.
+	base *config.Secret
 }
 
 // ParseServer reads a libpq connection string ("host=… port=… user=…"), with or
@@ -44,7 +45,7 @@ func ParseServer(conninfo config.Secret) (Server, error) {
 	}
 	return Server{
 		Host: parsed.Host, Port: int(parsed.Port), Database: parsed.Database, User: parsed.User,
-		Password: config.NewSecret(parsed.Password), base: conninfo,
+		Password: config.NewSecret(parsed.Password), base: &conninfo,
 	}, nil
 }
 
@@ -90,6 +91,9 @@ func (s Server) String() string {
 	return s.User + "@" + s.Host + ":" + strconv.Itoa(s.Port) + "/" + s.database()
 }
 
+// GoString implements fmt.GoStringer.
+func (s Server) GoString() string { return s.String() }
+
 func (s Server) database() string {
 	if s.Database == "" {
 		return "postgres"
@@ -101,7 +105,11 @@ func (s Server) config() (*pgx.ConnConfig, error) {
 	if s.Host == "" || s.User == "" || s.Port < 1 || s.Port > 65535 {
 		return nil, failure.Invalid("server", "%s needs a host, a user and a port of 1 to 65535", s)
 	}
-	parsed, err := pgx.ParseConfig(s.base.Reveal() + " " + s.Conninfo())
+	text := s.Conninfo()
+	if s.base != nil {
+		text = s.base.Reveal() + " " + text
+	}
+	parsed, err := pgx.ParseConfig(text)
 	if err != nil {
 		// The parser's message may quote the connection string, password included.
 		return nil, failure.Invalid("server", "%s is not a usable connection", s)

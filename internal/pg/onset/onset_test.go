@@ -34,7 +34,7 @@ func TestTheDamagingTransactionIsFoundAmongNormalOnes(t *testing.T) {
 		"rewrite":       {"VACUUM FULL orders", onset.FilesRemoved},
 		"column":        {"ALTER TABLE orders DROP COLUMN note", onset.SchemaChange},
 		"in subtransaction": {
-			`DO $$ <<whole>> BEGIN
+			`DO $$ DECLARE n int; BEGIN n := 1;
 				BEGIN DELETE FROM orders; EXCEPTION WHEN division_by_zero THEN NULL; END; END $$`,
 			onset.MassDelete,
 		},
