@@ -179,13 +179,15 @@ func (b *builder) addHistories(ctx context.Context) error {
 		}
 		for key, set := range keys {
 			history := StoredHistory{Timeline: tli, Key: key, Stores: b.names(set)}
-			if b.cluster.Keys != nil {
-				parsed, err := b.openHistory(ctx, tli, key, set)
-				if err != nil {
-					return err
-				}
-				history.History = &parsed
+			parsed, err := b.openHistory(ctx, tli, key, set)
+			if failure.Is(err, failure.Corrupt) { // the rest of the log may still lead somewhere
+				b.note(AnomalyStrange, "", key, err.Error())
+				continue
 			}
+			if err != nil {
+				return err
+			}
+			history.History = &parsed
 			b.inventory.Histories = append(b.inventory.Histories, history)
 		}
 	}

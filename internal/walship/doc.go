@@ -6,6 +6,7 @@
 // # Objects
 //
 //	v1/<source>/wal/<system>/<timeline>/<file>-<hash>.zst.pgp              what PostgreSQL archived
+//	v1/<source>/wal/<system>/<timeline>/<file>.history-<hash>.clear        which timeline left which, and where
 //	v1/<source>/wal/<system>/<timeline>/tail/<segment>-<from>-<to>-<hash>.zst.pgp
 //	v1/<source>/heartbeat/<system>/<incarnation>/<first>-<last>.json
 //

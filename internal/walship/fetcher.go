@@ -177,9 +177,11 @@ func (f *Fetcher) open(ctx context.Context, from store.Store, obj object) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	plain, err := seal.Open(ctx, body, obj.Key, f.keys, maxPlain(f.place.size, obj.File.Kind))
-	if err != nil {
-		return nil, err
+	plain := body
+	if suffixOf(obj.File.Kind) == sealedSuffix {
+		if plain, err = seal.Open(ctx, body, obj.Key, f.keys, maxPlain(f.place.size, obj.File.Kind)); err != nil {
+			return nil, err
+		}
 	}
 	if sumOf(plain) != obj.Sum {
 		return nil, failure.New(failure.Corrupt, "%s in %s does not hold what its name says", obj.Key, from.Name())

@@ -19,7 +19,7 @@ type Cluster struct {
 	SystemID    wal.SystemID
 	SegmentSize wal.SegmentSize
 	Stores      []store.Store
-	// Keys opens history files; without them Inventory names the files only.
+	// Keys opens segments; an inventory needs none.
 	Keys keyring.KeySource
 }
 
@@ -50,7 +50,7 @@ type StoredRange struct {
 // StoredHistory is a timeline's history file.
 type StoredHistory struct {
 	Timeline wal.Timeline `json:"timeline"`
-	History  *wal.History `json:"history,omitempty"` // nil without keys
+	History  *wal.History `json:"history,omitempty"`
 	Key      string       `json:"key"`
 	Stores   []string     `json:"stores"`
 }

@@ -13,7 +13,10 @@ import (
 
 const (
 	sealedSuffix = ".zst.pgp"
-	sumDigits    = 32
+	// clearSuffix ends history files: which timeline left which at what position
+	// is no secret, and must be known before any key is released.
+	clearSuffix = ".clear"
+	sumDigits   = 32
 	// afterAll sorts behind every character used in a key: a listing that starts
 	// after prefix+afterAll skips everything under prefix.
 	afterAll = "~"
@@ -66,7 +69,7 @@ func (p place) pieces(seg wal.Segment) string {
 func sumOf(plain []byte) string { return store.DigestOf(plain).String()[:sumDigits] }
 
 func (p place) fileKey(file wal.FileName, name string, plain []byte) string {
-	return p.versions(file, name) + sumOf(plain) + sealedSuffix
+	return p.versions(file, name) + sumOf(plain) + suffixOf(file.Kind)
 }
 
 func (p place) pieceKey(seg wal.Segment, from wal.LSN, plain []byte) string {
@@ -74,14 +77,26 @@ func (p place) pieceKey(seg wal.Segment, from wal.LSN, plain []byte) string {
 	return fmt.Sprintf("%s%016X-%016X-%s%s", p.pieces(seg), uint64(from), uint64(to), sumOf(plain), sealedSuffix)
 }
 
+// suffixOf says whether a kind of file is stored sealed.
+func suffixOf(kind wal.FileKind) string {
+	if kind == wal.FileHistory {
+		return clearSuffix
+	}
+	return sealedSuffix
+}
+
 // parse takes a key apart. Stores are outside: whatever is not exactly what
 // fileKey or pieceKey makes is failure.Corrupt.
 func (p place) parse(key string) (object, error) {
 	bad := failure.New(failure.Corrupt, "key %.300q is none that WAL archiving makes", key)
 	rest, inside := strings.CutPrefix(key, p.root())
-	rest, sealed := strings.CutSuffix(rest, sealedSuffix)
+	suffix := sealedSuffix
+	if strings.HasSuffix(rest, clearSuffix) {
+		suffix = clearSuffix
+	}
+	rest, ended := strings.CutSuffix(rest, suffix)
 	folder, name, nested := strings.Cut(rest, "/")
-	if !inside || !sealed || !nested {
+	if !inside || !ended || !nested {
 		return object{}, bad
 	}
 	piece, tail := strings.CutPrefix(name, "tail/")
@@ -89,7 +104,7 @@ func (p place) parse(key string) (object, error) {
 	if tail {
 		parsed, err = p.parsePiece(piece)
 	}
-	if err != nil || folder != fmt.Sprintf("%08X", uint32(parsed.File.Timeline)) {
+	if err != nil || suffixOf(parsed.File.Kind) != suffix || folder != fmt.Sprintf("%08X", uint32(parsed.File.Timeline)) {
 		return object{}, bad
 	}
 	parsed.Key = key

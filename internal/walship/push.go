@@ -56,6 +56,9 @@ func (a *Archiver) push(ctx context.Context, name, path string) error {
 func (a *Archiver) pushContent(ctx context.Context, file wal.FileName, name string, content []byte) error {
 	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
 	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
+	if suffixOf(file.Kind) == clearSuffix {
+		p.seal = ready(content)
+	}
 	if other, waits := a.spool.other(p.versions, p.key); waits {
 		err := failure.New(failure.Exists, "the spool holds other content under this name: %s", other)
 		a.report.raise(EventConflict, "", p.key, err.Error())
