@@ -12,7 +12,7 @@ import (
 const Prefix = "evidence."
 
 // Ref names the activities in workflow code. It is never called and never set.
-var Ref *Activities //nolint:gochecknoglobals // a nil pointer, for method values only
+var Ref *Activities
 
 // Activities write and read a run's record. Stores are in the plan's order.
 type Activities struct {

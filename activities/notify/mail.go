@@ -90,6 +90,8 @@ func (a *Activities) server(want plan.Hash) (mail.Server, error) {
 	if err != nil {
 		return mail.Server{}, err
 	}
-	return mail.Server{Host: host, Port: port, TLS: mail.TLSMode(settings.TLS), Username: username.Reveal(),
-		Password: password, From: settings.From, CAFile: settings.CAFile}, nil
+	return mail.Server{
+		Host: host, Port: port, TLS: mail.TLSMode(settings.TLS), Username: username.Reveal(),
+		Password: password, From: settings.From, CAFile: settings.CAFile,
+	}, nil
 }

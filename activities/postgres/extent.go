@@ -55,7 +55,7 @@ func extentOf(report damage.Report) Extent {
 			continue
 		}
 		extent.Tables = append(extent.Tables, TableDamage{
-			Relation: table.String(), Kind: table.Kind, Pages: int64(table.Pages), PagesBad: table.PagesBad, Detail: strings.Join(table.Files, ", "),
+			Relation: table.String(), Kind: table.Kind, Pages: table.Pages, PagesBad: table.PagesBad, Detail: strings.Join(table.Files, ", "),
 		})
 	}
 	return extent

@@ -88,7 +88,7 @@ func (a *Activities) onsets(ctx context.Context, history onset.History, identity
 			continue
 		}
 		onsets = append(onsets, recovery.Onset{
-			Source: recovery.OnsetWAL, At: candidate.CommitAt, LSN: candidate.CommitLSN, Timeline: identity.Timeline,
+			Source: recovery.OnsetWAL, At: candidate.CommitAt, LSN: positionOf(candidate), Timeline: identity.Timeline,
 			XID: uint64(candidate.XID), Relation: relationOf(candidate, names), Detail: detailOf(candidate),
 		})
 	}
@@ -109,6 +109,16 @@ func (a *Activities) onsets(ctx context.Context, history onset.History, identity
 // grave says whether a kind of transaction destroys data by itself.
 func grave(why onset.Why) bool {
 	return slices.Contains([]onset.Why{onset.Drop, onset.Truncate, onset.MassDelete, onset.MassUpdate}, why)
+}
+
+// positionOf is where recovery stops to be without the candidate. Just before its
+// commit keeps the most; but one that holds a lock on a whole table would, not yet
+// ended, keep the paused copy from being checked: there it is the first record.
+func positionOf(candidate onset.Candidate) wal.LSN {
+	if candidate.Why == onset.Drop || candidate.Why == onset.Truncate {
+		return candidate.FirstLSN
+	}
+	return candidate.CommitLSN
 }
 
 func relationOf(candidate onset.Candidate, names *damage.Names) string {

@@ -14,15 +14,21 @@ import (
 // criteria are what the plan promises, each with what shows it.
 func (r *run) criteria(result Result, target report.Criterion) []report.Criterion {
 	return []report.Criterion{
-		{Title: "RTO: verified health within " + r.plan.Objective.RTO.String(), Verdict: result.RTO.Total.Verdict,
-			Evidence: "disruption to verified health took " + result.RTO.Total.String()},
-		{Title: "RPO: work lost within " + r.plan.Objective.RPO.String(), Verdict: result.RPO.WorkLost.Verdict,
-			Evidence: "newest acknowledged heartbeat to newest surviving one: " + result.RPO.WorkLost.String()},
+		{
+			Title: "RTO: verified health within " + r.plan.Objective.RTO.String(), Verdict: result.RTO.Total.Verdict,
+			Evidence: "disruption to verified health took " + result.RTO.Total.String(),
+		},
+		{
+			Title: "RPO: work lost within " + r.plan.Objective.RPO.String(), Verdict: result.RPO.WorkLost.Verdict,
+			Evidence: "newest acknowledged heartbeat to newest surviving one: " + result.RPO.WorkLost.String(),
+		},
 		target,
 		{Title: "Every table and index is sound", Verdict: r.integrityVerdict(), Evidence: r.checked.Integrity.Tool},
 		{Title: "The plan's checks pass", Verdict: worst(r.checked.Checks), Evidence: fmt.Sprintf("%d checks", len(r.checked.Checks))},
-		{Title: "New backups flow", Verdict: known(r.archived.Segment != "" && r.backup.Set.ID != ""),
-			Evidence: fmt.Sprintf("segment %s and set %s are in the stores", orNone(r.archived.Segment), orNone(r.backup.Set.ID))},
+		{
+			Title: "New backups flow", Verdict: known(r.archived.Segment != "" && r.backup.Set.ID != ""),
+			Evidence: fmt.Sprintf("segment %s and set %s are in the stores", orNone(r.archived.Segment), orNone(r.backup.Set.ID)),
+		},
 		{Title: "It performs as before", Verdict: worst(r.observed.Verdicts), Evidence: fmt.Sprintf("watched for %s", r.observed.Performance.Over.Round(time.Second))},
 	}
 }
