@@ -40,7 +40,8 @@ func Out(err error) error {
 
 // In turns what a Temporal future returned back into a classed error. A timeout
 // is Unavailable, a terminated or panicked activity Internal or Unknown. In(nil)
-// is nil, and cancellation passes unchanged so that workflows can test for it.
+// is nil, and cancellation passes unchanged so that workflows can test for it; so
+// does an error that has its class already, and In twice is In once.
 func In(err error) error {
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
@@ -56,6 +57,10 @@ func In(err error) error {
 	var panicked *temporal.PanicError
 	if errors.As(err, &panicked) {
 		return failure.New(failure.Internal, "panic: %s", panicked.Error())
+	}
+	var classed *failure.Error
+	if errors.As(err, &classed) {
+		return err
 	}
 	return failure.New(failure.Unknown, "%s", err.Error())
 }

@@ -55,3 +55,11 @@ func TestCancellationPasses(t *testing.T) {
 	require.True(t, temporal.IsCanceledError(boundary.Out(canceled)))
 	require.True(t, temporal.IsCanceledError(boundary.In(canceled)))
 }
+
+func TestInTwiceIsInOnce(t *testing.T) {
+	t.Parallel()
+	once := cross(t, failure.New(failure.Corrupt, "bad byte").WithHint("take the other copy"))
+	twice := boundary.In(once)
+	require.Equal(t, failure.Corrupt, failure.ClassOf(twice))
+	require.Equal(t, "take the other copy", failure.HintOf(twice))
+}
