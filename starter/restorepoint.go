@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/terragonlabs/holdfast/internal/binding"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/inspect"
+	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/replicate"
+)
+
+func (a *app) restorePointCommand() *cobra.Command {
+	parent := onlyGroup(&cobra.Command{
+		Use: "restore-point", Short: "Name a moment to recover to",
+		Example: "  starter restore-point create --database research --name before-migration-42",
+	})
+	parent.AddCommand(a.restorePointCreate())
+	return parent
+}
+
+func (a *app) restorePointCreate() *cobra.Command {
+	var database, name string
+	command := &cobra.Command{
+		Use:   "create",
+		Short: "Name this moment in the database's WAL",
+		Long: `Writes a named restore point into the WAL of the database's primary, as
+pg_create_restore_point does, and records its position in the plan's stores, so
+that --target-name finds it when the database is gone. Do it before every risky
+change.
+
+A name is used once: recovery would stop at the first of two.`,
+		Example: "  starter restore-point create --database research --name before-migration-42",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.createRestorePoint(cmd.Context(), database, name) },
+	}
+	command.Flags().StringVar(&database, "database", "", "database, as the plan names it")
+	command.Flags().StringVar(&name, "name", "", "name of the moment, at most 63 bytes (required)")
+	return command
+}
+
+// pointOut is what `restore-point create -o json` prints.
+type pointOut struct {
+	recovery.RestorePoint
+
+	Stores  []string `json:"stores"`
+	Missing []string `json:"missing,omitempty"` // stores that did not take the record
+}
+
+func (a *app) createRestorePoint(ctx context.Context, database, name string) error {
+	target, err := recovery.ParseTarget(recovery.TargetName, name)
+	if err != nil {
+		return err
+	}
+	s, err := a.openShelf(ctx, database)
+	if err != nil {
+		return err
+	}
+	taken, err := restorePoints(ctx, s.stores, s.database.Name)
+	if err != nil {
+		return s.done(err)
+	}
+	for _, one := range taken {
+		if one.Name == target.Name {
+			return s.done(failure.New(failure.Exists, "restore point %q was made at %s already", one.Name, one.LSN).WithHint("--name ANOTHER"))
+		}
+	}
+	point, err := makePoint(ctx, s, target.Name)
+	if err != nil {
+		return s.done(err)
+	}
+	out, err := keepPoint(ctx, s, point)
+	if err != nil {
+		return s.done(err)
+	}
+	return s.done(a.print(out, func(w *tabwriter.Writer) {
+		fmt.Fprintf(w, "%s restore point\t%s\n", a.color(green, "✓"), out.Name)
+		fmt.Fprintf(w, "position\t%s on timeline %d\n", out.LSN, out.Timeline)
+		fmt.Fprintf(w, "recorded in\t%v\n", out.Stores)
+		fmt.Fprintf(w, "%s\tstarter run database-corruption --target-name %s\n", a.color(bold, "to go back:"), out.Name)
+	}))
+}
+
+// makePoint asks the primary. Run twice it makes a second point of the same
+// name, which the record in the stores refuses.
+func makePoint(ctx context.Context, s shelf, name string) (recovery.RestorePoint, error) {
+	host, ok := s.database.Primary()
+	if !ok {
+		return recovery.RestorePoint{}, failure.New(failure.NotFound, "the plan names no primary of database %s", s.database.Name)
+	}
+	server, err := binding.Server(s.database, host)
+	if err != nil {
+		return recovery.RestorePoint{}, err
+	}
+	report := inspect.Inspect(ctx, server)
+	switch {
+	case report.Reach != inspect.Reachable:
+		return recovery.RestorePoint{}, failure.New(failure.Unavailable, "reach the primary %s: %s", server, report.Reason).
+			WithHint("run this where the plan's socket or connection string of host %s works", host.Host)
+	case report.InRecovery:
+		return recovery.RestorePoint{}, failure.New(failure.Refused, "%s is a standby: restore points are made on the primary", server)
+	}
+	point := recovery.RestorePoint{Name: name, Timeline: report.Timeline}
+	err = server.Do(ctx, func(conn *pgx.Conn) error {
+		var lsn string
+		row := conn.QueryRow(ctx, "SELECT pg_create_restore_point($1)::text, clock_timestamp()", name)
+		if err := row.Scan(&lsn, &point.At); err != nil {
+			return pg.Classify(err, "make restore point %q", name)
+		}
+		point.At = point.At.UTC()
+		return point.LSN.UnmarshalText([]byte(lsn))
+	})
+	return point, err
+}
+
+const maxPointBytes = 4 << 10
+
+func pointsPrefix(source string) string { return "v1/" + source + "/restore-points/" }
+
+func keepPoint(ctx context.Context, s shelf, point recovery.RestorePoint) (pointOut, error) {
+	body, err := json.Marshal(point)
+	if err != nil {
+		return pointOut{}, failure.Wrap(failure.Internal, err, "encode restore point")
+	}
+	key := pointsPrefix(s.database.Name) + url.PathEscape(point.Name) + ".json"
+	copies, err := replicate.Put(ctx, s.stores, key, body, time.Time{})
+	return pointOut{RestorePoint: point, Stores: copies.Stores, Missing: copies.Missing}, err
+}
+
+// restorePoints reads the recorded points of a source from all stores. A store
+// that does not answer is left out; none that answers is an error.
+func restorePoints(ctx context.Context, stores []store.Store, source string) ([]recovery.RestorePoint, error) {
+	keys := map[string]bool{}
+	var last error
+	answered := 0
+	for _, one := range stores {
+		if err := addKeys(ctx, one, pointsPrefix(source), keys); err != nil {
+			last = err
+			continue
+		}
+		answered++
+	}
+	if answered == 0 {
+		return nil, failure.Wrap(failure.Unavailable, last, "list restore points")
+	}
+	var points []recovery.RestorePoint
+	for key := range keys {
+		body, err := replicate.Get(ctx, stores, key, store.Digest{}, maxPointBytes)
+		if err != nil {
+			return nil, err
+		}
+		var point recovery.RestorePoint
+		if err := json.Unmarshal(body, &point); err != nil {
+			return nil, failure.Wrap(failure.Corrupt, err, "read %s", key)
+		}
+		points = append(points, point)
+	}
+	return points, nil
+}
+
+// maxPoints bounds what a hostile store can make this program read.
+const maxPoints = 10_000
+
+func addKeys(ctx context.Context, s store.Store, prefix string, keys map[string]bool) error {
+	for object, err := range s.List(ctx, prefix, store.ListOptions{}) {
+		if err != nil {
+			return err
+		}
+		if keys[object.Key] = true; len(keys) > maxPoints {
+			return failure.New(failure.Corrupt, "store %s holds more than %d restore points", s.Name(), maxPoints)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+)
+
+const dialTimeout = 10 * time.Second
+
+// silent keeps the client's own log out of a command's output.
+type silent struct{}
+
+func (silent) Debug(string, ...any) {}
+func (silent) Info(string, ...any)  {}
+func (silent) Warn(string, ...any)  {}
+func (silent) Error(string, ...any) {}
+
+var _ log.Logger = silent{}
+
+// dial connects to the Temporal server that the environment or profile names.
+func dial(ctx context.Context) (client.Client, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileStrict: true})
+	if err != nil {
+		return nil, failure.Wrap(failure.InvalidInput, err, "read Temporal's connection settings")
+	}
+	options.Logger = silent{}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	dialed, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, failure.New(failure.Unavailable, "connect to Temporal at %s: %s", options.HostPort, err).
+			WithHint("temporal operator cluster health --address %s; without Temporal: starter undo, starter backup", options.HostPort)
+	}
+	return dialed, nil
+}
+
+// served classes what a Temporal server or a workflow answered.
+func served(err error, run string) error {
+	var notFound *serviceerror.NotFound
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	var unavailable *serviceerror.Unavailable
+	var applied *temporal.ApplicationError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &applied):
+		return boundary.In(err)
+	case errors.As(err, &notFound):
+		return failure.New(failure.NotFound, "no run %s is known to Temporal: %s", run, notFound.Error()).
+			WithHint("temporal workflow list --query \"HoldfastState != 'ended'\"")
+	case errors.As(err, &started):
+		return failure.New(failure.Refused, "run %s is already under way; one service has one run at a time", run).
+			WithHint("starter status --run %s", run)
+	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded):
+		return failure.Wrap(failure.Unavailable, err, "ask Temporal about %s", run)
+	}
+	return boundary.In(err)
+}
