@@ -53,6 +53,8 @@ func (c Config) check() error {
 			c.Damaged.SystemID, c.Restored.SystemID)
 	case c.Restored.Incarnation == "" || c.Restored.Incarnation == c.Damaged.Incarnation:
 		return failure.Invalid("restored.incarnation", "%q must be given and differ from the damaged cluster's", c.Restored.Incarnation)
+	case c.Restored.Timeline == 0:
+		return failure.Invalid("restored.timeline", "must be given: it says which WAL is the restored cluster's own")
 	case c.Damaged.AnyIncarnation || c.Restored.AnyIncarnation:
 		return failure.Invalid("incarnation", "only an exact one tells the two clusters apart")
 	case c.Aside.Port < 1 || c.Aside.Port > 65535 || c.Aside.Port == c.Login.Port:

@@ -39,6 +39,9 @@ func (s *swap) dress(ctx context.Context) error {
 	if err := replay.Release(ctx, c, s.config.Restored.Expected); err != nil {
 		return err
 	}
+	if err := s.barOldTimelines(); err != nil {
+		return err
+	}
 	files, err := settingsFiles(s.damaged.cluster.DataDir)
 	if err != nil {
 		return err

@@ -103,6 +103,9 @@ func (f *fixture) requireIn(t *testing.T, got Swapped) {
 	if !strings.HasPrefix(space, f.config.tablespaceDir()) {
 		t.Errorf("the tablespace is at %s: it would go with the workspace", space)
 	}
+	if names, err := filepath.Glob(filepath.Join(f.config.dataDir(), "pg_wal/archive_status/00000001*.ready")); err != nil || len(names) > 0 {
+		t.Errorf("segments of the damaged cluster's timeline are to be archived again: %v %v", names, err)
+	}
 	aside := f.config.Login
 	aside.Host, aside.Port = f.config.Aside.SocketDir, f.config.Aside.Port
 	if !got.AsideReads || got.AsideDir != f.config.asideDir() || got.At.IsZero() || got.Serving.Timeline != 2 {
@@ -132,6 +135,9 @@ func (f *fixture) requireBack(t *testing.T, got Swapped) {
 // rewind makes a finished Back look as if the run had not begun.
 func (f *fixture) rewind(t *testing.T) {
 	t.Helper()
+	if err := os.Remove(f.config.recordFile()); err != nil {
+		t.Fatal(err)
+	}
 	conf := filepath.Join(f.config.keptDir(), autoConf)
 	content, err := os.ReadFile(conf)
 	if os.IsNotExist(err) {
@@ -145,10 +151,8 @@ func (f *fixture) rewind(t *testing.T) {
 	if err := pgtest.Owner(t).WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, remove := range []string{filepath.Join(f.config.keptDir(), dressedFile), f.config.recordFile()} {
-		if err := os.Remove(remove); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
+	if err := os.Remove(filepath.Join(f.config.keptDir(), dressedFile)); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
 	}
 	f.tablespaceInto(t)
 	if err := os.Rename(f.config.keptDir(), f.config.Workspace.DataDir); err != nil {

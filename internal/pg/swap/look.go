@@ -30,11 +30,11 @@ func (s *swap) look(ctx context.Context) (State, error) {
 			return State{}, err
 		}
 	}
-	state := State{Goal: s.goal, Damaged: s.damaged.place, Restored: s.restored.place}
-	if s.restored.cluster == nil {
-		return state, nil
+	old, err := s.readRecord()
+	state := State{Goal: s.goal, Damaged: s.damaged.place, Restored: s.restored.place, Reversed: old.Goal == GoalBack}
+	if err != nil || s.restored.cluster == nil {
+		return state, err
 	}
-	var err error
 	if state.TablespacesInside, err = s.tablespacesInside(); err != nil {
 		return state, err
 	}

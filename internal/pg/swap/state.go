@@ -33,6 +33,7 @@ type State struct {
 	TablespacesInside bool
 	Dressed           bool // the restored cluster has the service's settings
 	Retired           bool // the restored cluster, kept, can no longer archive
+	Reversed          bool // this run's Back has served already
 }
 
 // Step is one thing to carry out.
@@ -81,7 +82,7 @@ func nextIn(s State) Move {
 	switch {
 	case s.Restored == Nowhere:
 		return refuse(failure.NotFound, "the restored cluster is at none of its places")
-	case s.Damaged == AtData && s.Restored == AtKept:
+	case s.Damaged == AtData && (s.Restored == AtKept || s.Reversed):
 		// A late call must not undo what people decided.
 		return refuse(failure.Refused, "this run was swapped back already: the damaged cluster serves and the restored one is kept")
 	case s.Damaged == AtData:

@@ -79,6 +79,7 @@ func TestNextRefuses(t *testing.T) {
 		"no damaged cluster":            {State{Goal: GoalBack, Damaged: Nowhere, Restored: AtData}, failure.NotFound},
 		"no restored cluster":           {State{Goal: GoalIn, Damaged: AtData, Restored: Nowhere}, failure.NotFound},
 		"late In after Back":            {State{Goal: GoalIn, Damaged: AtData, Restored: AtKept}, failure.Refused},
+		"late In after an early Back":   {State{Goal: GoalIn, Damaged: AtData, Restored: AtWorkspace, Reversed: true}, failure.Refused},
 		"damaged in the workspace":      {State{Goal: GoalIn, Damaged: AtWorkspace, Restored: AtData}, failure.Unsafe},
 		"restored in the damaged's":     {State{Goal: GoalBack, Damaged: AtData, Restored: AtAside}, failure.Unsafe},
 		"no goal":                       {State{Damaged: AtData, Restored: AtWorkspace}, failure.Internal},

@@ -95,31 +95,39 @@ func (s *swap) report(move Move) {
 }
 
 // record remembers when the service first answered, so that a repeated call
-// says the same.
+// says the same and a late one is refused.
 type record struct {
 	Goal Goal      `json:"goal"`
 	At   time.Time `json:"at"`
 }
 
-func (s *swap) answeredAt() (time.Time, error) {
+// readRecord returns the zero record where there is none.
+func (s *swap) readRecord() (record, error) {
 	path := s.config.recordFile()
 	content, err := pg.ReadSmall(path, 4096)
-	if err != nil && !failure.Is(err, failure.NotFound) {
-		return time.Time{}, err
+	if failure.Is(err, failure.NotFound) {
+		return record{}, nil
+	}
+	if err != nil {
+		return record{}, err
 	}
 	var old record
-	if err == nil {
-		if err := json.Unmarshal(content, &old); err != nil {
-			return time.Time{}, failure.New(failure.Corrupt, "%s is not the record of a swap", path).
-				WithHint("mv %s %s.bad; it only says when the service answered first", path, path)
-		}
+	if err := json.Unmarshal(content, &old); err != nil {
+		return record{}, failure.New(failure.Corrupt, "%s is not the record of a swap", path).
+			WithHint("mv %s %s.bad; it says which way this run went last and when the service answered", path, path)
 	}
-	if old.Goal == s.goal {
-		return old.At, nil
+	return old, nil
+}
+
+func (s *swap) answeredAt() (time.Time, error) {
+	old, err := s.readRecord()
+	if err != nil || old.Goal == s.goal {
+		return old.At, err
 	}
 	now := record{Goal: s.goal, At: time.Now().UTC()}
-	if content, err = json.Marshal(now); err != nil {
+	content, err := json.Marshal(now)
+	if err != nil {
 		return time.Time{}, failure.Wrap(failure.Internal, err, "encode the record of a swap")
 	}
-	return now.At, s.damaged.cluster.Programs.Owner.WriteFile(path, append(content, '\n'), 0o600)
+	return now.At, s.damaged.cluster.Programs.Owner.WriteFile(s.config.recordFile(), append(content, '\n'), 0o600)
 }

@@ -207,7 +207,7 @@ func TestACopyAtASecondPlaceIsUnsafe(t *testing.T) {
 	}
 	config := Config{Run: "r", Service: c.Config, Login: server.Super(), Aside: Aside{Port: 1, SocketDir: server.Root},
 		Workspace: cluster.Config{DataDir: filepath.Join(server.Root, "ws/data")},
-		Damaged:   Identity{Expected: cluster.Of(identity)}, Restored: Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: "other"}}}
+		Damaged:   Identity{Expected: cluster.Of(identity)}, Restored: Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: "other"}, Timeline: 2}}
 	config.Damaged.Incarnation = marker.Incarnation
 	if out, err := exec.CommandContext(t.Context(), "cp", "-a", server.DataDir, config.asideDir()).CombinedOutput(); err != nil {
 		t.Fatalf("copy: %v %s", err, out)

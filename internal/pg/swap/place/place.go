@@ -101,5 +101,9 @@ func Lock(dataDir string) (release func(), err error) {
 		_ = file.Close() // nothing was written
 		return nil, failure.Wrap(failure.Unavailable, err, "something else moves the directories of %s", dataDir)
 	}
-	return func() { _ = file.Close() }, nil
+	return func() {
+		// Unlocked by name: a child being started this instant shares the file.
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		_ = file.Close()
+	}, nil
 }
