@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"path/filepath"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -114,10 +115,13 @@ func (t target) server(side Side) (pg.Server, error) {
 	return binding.Server(t.database, t.host)
 }
 
-// logins are the application's own ways in.
-func (t target) logins(server pg.Server) ([]pg.Server, error) {
+// logins are the application's own ways in as the named roles.
+func (t target) logins(server pg.Server, names []string) ([]pg.Server, error) {
 	var logins []pg.Server
 	for _, role := range t.database.Roles {
+		if !slices.Contains(names, role.Name) {
+			continue
+		}
 		login, err := binding.Login(server, role)
 		if err != nil {
 			return nil, err

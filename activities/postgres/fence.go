@@ -4,12 +4,16 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/cluster"
 	"github.com/terragonlabs/holdfast/internal/pg/fence"
 	"github.com/terragonlabs/holdfast/internal/pg/inspect"
+	"github.com/terragonlabs/holdfast/internal/plan"
 )
 
 // FenceWrites keeps the application's roles from writing, and proves it: they are
@@ -37,10 +41,16 @@ func (a *Activities) fence(ctx context.Context, in FenceInput) (Fence, error) {
 		return Fence{}, err
 	}
 	probed := inspect.Probe(ctx, server)
+	if probed.Reach == inspect.Reachable {
+		options.Roles, err = writers(ctx, server, t.database.Roles)
+		if err != nil {
+			return Fence{}, err
+		}
+	}
 	if probed.Reach != inspect.Reachable {
 		return a.fenceStopped(ctx, c, in, options, probed.Reason)
 	}
-	if options.Logins, err = t.logins(server); err != nil {
+	if options.Logins, err = t.logins(server, options.Roles); err != nil {
 		return Fence{}, err
 	}
 	fenced, err := fence.Writes(ctx, server, options)
@@ -49,6 +59,29 @@ func (a *Activities) fence(ctx context.Context, in FenceInput) (Fence, error) {
 	}
 	return Fence{At: fenced.At, LSN: fenced.LSN, Terminated: fenced.Terminated, Newest: newestBeat(ctx, server, fenced.At)}, nil
 }
+
+// writers are the roles to fence: all but those the plan says only read, and which
+// may in fact write to no table.
+func writers(ctx context.Context, server pg.Server, roles []plan.DatabaseRole) ([]string, error) {
+	var names []string
+	err := server.Do(ctx, func(conn *pgx.Conn) error {
+		for _, role := range roles {
+			writes, err := pg.One[bool](ctx, conn, "ask what role "+role.Name+" may write", mayWrite, role.Name)
+			if err != nil {
+				return err
+			}
+			if writes || !role.ReadOnly {
+				names = append(names, role.Name)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
+const mayWrite = `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind IN ('r', 'p', 'f', 'v') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+	AND has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))`
 
 // fenceStopped fences a server that does not answer. It must be proved dead: one
 // that is only unreachable may still take writes.

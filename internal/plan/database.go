@@ -72,6 +72,9 @@ type DatabaseRole struct {
 	Name string `json:"name"`
 	// Password it logs in with when a recovery is validated.
 	Password SecretRef `json:"password,omitempty"`
+	// ReadOnly roles are not fenced, so that readers can be sent to the replica. The
+	// fence checks the claim: a role that may write to any table is fenced all the same.
+	ReadOnly bool `json:"read_only,omitempty"`
 }
 
 // Endpoint is what the application connects to.

@@ -137,6 +137,10 @@ func (s *Stack) createRoles(ctx context.Context) error {
 	}
 	inside := []string{"CREATE EXTENSION amcheck"}
 	for _, role := range s.database.Roles {
+		if role.ReadOnly {
+			inside = append(inside, "GRANT pg_read_all_data TO "+identifier(role.Name))
+			continue
+		}
 		inside = append(inside, "GRANT CREATE, USAGE ON SCHEMA public TO "+identifier(role.Name))
 	}
 	return s.Primary.Exec(ctx, s.database.DBName, inside...)
