@@ -12,7 +12,7 @@ type Options struct {
 	PlanFile string
 	// Database in the plan; empty: its first.
 	Database string
-	// BinDir holds worker and wal; empty: they are built.
+	// BinDir holds worker, starter and wal; empty: they are built.
 	BinDir string
 	// ArchiveCommand of the primary; empty: wal push with the host's settings.
 	ArchiveCommand string

@@ -18,9 +18,9 @@ import (
 )
 
 // binaries are the programs of this repository that the stack runs.
-var binaries = map[string]string{"worker": "./worker", "wal": "./worker/wal"}
+var binaries = map[string]string{"worker": "./worker", "starter": "./starter", "wal": "./worker/wal"}
 
-// installBinaries puts worker and wal into the run directory's bin: copies of
+// installBinaries puts worker, starter and wal into the run directory's bin: copies of
 // those in BinDir, or builds.
 func (s *Stack) installBinaries(ctx context.Context) error {
 	for name, pkg := range binaries {
@@ -75,14 +75,31 @@ func (s *Stack) Worker(ctx context.Context, name string, env []string, args ...s
 	return process, process.ready(ctx, func(ctx context.Context) error { return getOK(ctx, "http://"+endpoint+"/readyz") })
 }
 
-// HostWorker starts the worker of one of the plan's hosts.
+// HostWorker starts the worker of one of the plan's hosts, with that host's
+// signing key and state.
 func (s *Stack) HostWorker(ctx context.Context, host string, args ...string) (*Process, error) {
-	return s.Worker(ctx, host, nil, append([]string{"--host", host}, args...)...)
+	state := s.StateDir(host)
+	if err := s.account.MkdirAll(state); err != nil {
+		return nil, err
+	}
+	own := []string{"--host", host, "--state-dir", state, "--signing-key", s.Keys.Signer[host]}
+	return s.Worker(ctx, host, nil, append(own, args...)...)
 }
 
 // ControlWorker starts the worker of the control queue.
 func (s *Stack) ControlWorker(ctx context.Context, args ...string) (*Process, error) {
 	return s.Worker(ctx, "control", nil, append([]string{"--queues", "control"}, args...)...)
+}
+
+// KeyHolder starts the worker that holds a recipient's private key: the first
+// one of the plan that is not offline.
+func (s *Stack) KeyHolder(ctx context.Context) (*Process, error) {
+	for _, r := range s.Plan.Encryption.Recipients {
+		if !r.Offline {
+			return s.Worker(ctx, "keys", nil, "--queues", "keys", "--key-holder", s.Keys.Private[r.Name])
+		}
+	}
+	return nil, failure.Invalid("encryption.recipients", "every recipient's key is offline: no worker can hold one")
 }
 
 // WorkerEnv is the environment that points a command at this stack's Temporal.

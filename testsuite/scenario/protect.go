@@ -1,0 +1,96 @@
+package scenario
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/terragonlabs/holdfast/internal/pg/cluster"
+	"github.com/terragonlabs/holdfast/internal/pg/heartbeat"
+	"github.com/terragonlabs/holdfast/testsuite/stack"
+	"github.com/terragonlabs/holdfast/testsuite/stack/dataset"
+)
+
+// seed of the data set: the same rows on every machine.
+const seed = 1
+
+// Worker is one worker process and how to start it again.
+type Worker struct {
+	*stack.Process
+	start func(context.Context) (*stack.Process, error)
+}
+
+// Load fills the database.
+func (s *Scenario) Load(ctx context.Context) error {
+	connect := func(ctx context.Context) (*pgx.Conn, error) { return s.Connect(ctx) }
+	if err := dataset.Load(ctx, connect, s.role, s.options.Size, seed); err != nil {
+		return err
+	}
+	return s.Primary.Exec(ctx, s.Database().DBName, "CHECKPOINT")
+}
+
+// Connect connects to the database as its superuser.
+func (s *Scenario) Connect(ctx context.Context) (*pgx.Conn, error) {
+	return s.Primary.Connect(ctx, s.Database().DBName)
+}
+
+// Protect enrolls the database, and starts the WAL daemon and all workers.
+func (s *Scenario) Protect(ctx context.Context) error {
+	if err := s.enroll(ctx); err != nil {
+		return err
+	}
+	if _, err := s.WALDaemon(ctx); err != nil {
+		return err
+	}
+	return s.startWorkers(ctx)
+}
+
+// enroll makes the heartbeat table and marks the data directory.
+func (s *Scenario) enroll(ctx context.Context) error {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // everything has been answered
+	if err := heartbeat.Enroll(ctx, conn, heartbeat.EnrollOptions{Writer: s.Primary.Superuser}); err != nil {
+		return err
+	}
+	opened, err := cluster.Open(cluster.Config{
+		DataDir: s.Primary.DataDir, BinDir: s.Primary.BinDir, SocketDir: s.Primary.SocketDir, Port: s.Primary.Port,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = opened.Enroll()
+	return err
+}
+
+// startWorkers starts a worker on every host the database and its endpoint live
+// on, one for the control queue, and the key holder.
+func (s *Scenario) startWorkers(ctx context.Context) error {
+	s.Workers["control"] = &Worker{start: func(ctx context.Context) (*stack.Process, error) { return s.ControlWorker(ctx) }}
+	s.Workers["keys"] = &Worker{start: s.KeyHolder}
+	hosts := []string{s.Primary.Host, s.Replica.Host, s.Database().Endpoint.Host}
+	for _, host := range hosts {
+		s.Workers[host] = &Worker{start: func(ctx context.Context) (*stack.Process, error) { return s.HostWorker(ctx, host) }}
+	}
+	group, grouped := errgroup.WithContext(ctx)
+	for _, worker := range s.Workers {
+		group.Go(func() error { return worker.again(grouped) })
+	}
+	return group.Wait()
+}
+
+// again starts the worker, for the first time or after its end.
+func (w *Worker) again(ctx context.Context) (err error) {
+	w.Process, err = w.start(ctx)
+	return err
+}
+
+// Restart kills a worker as a crash does and starts it again.
+func (s *Scenario) Restart(ctx context.Context, name string) error {
+	worker := s.Workers[name]
+	worker.Kill()
+	return worker.again(ctx)
+}
