@@ -53,7 +53,7 @@ func (r *rebuild) configure(ctx context.Context, old *cluster.Cluster) error {
 }
 
 func (r *rebuild) settings(ctx context.Context, old, building *cluster.Cluster) (map[string]string, error) {
-	settings := map[string]string{"primary_conninfo": r.upstreamConninfo(), "primary_slot_name": r.config.Slot,
+	settings := map[string]string{"primary_conninfo": r.upstreamConninfo(r.config.Slot), "primary_slot_name": r.config.Slot,
 		"recovery_target_timeline": "latest", "hot_standby": "on"}
 	for _, name := range hostSettings() {
 		value, err := effective(ctx, old, name)

@@ -72,11 +72,11 @@ func (r *rebuild) oldReplica(ctx context.Context) (*cluster.Cluster, error) {
 
 // baseBackup runs PostgreSQL's own program into an empty directory, with the WAL
 // streamed alongside through the slot, so that nothing the copy needs can be
-// recycled. The kernel ends it with this process, and its second process ends
-// when it misses the first; until then the slot is in use.
+// recycled. The kernel ends it with this process, but not the second process that
+// it streams WAL with: freeSlot ends that one from the primary's side.
 func (r *rebuild) baseBackup(ctx context.Context, old *cluster.Cluster, spaces []tablespace) error {
 	owner := old.Programs.Owner
-	args := []string{"-D", r.config.buildingDir(), "-d", r.upstreamConninfo(), "-X", "stream", "-S", r.config.Slot,
+	args := []string{"-D", r.config.buildingDir(), "-d", r.upstreamConninfo(r.copyName()), "-X", "stream", "-S", r.config.Slot,
 		"-c", "fast", "--no-password", "-P"}
 	for _, space := range spaces {
 		to := filepath.Join(r.config.tablespaceDir(), strconv.FormatInt(space.OID, 10))
@@ -93,6 +93,8 @@ func (r *rebuild) baseBackup(ctx context.Context, old *cluster.Cluster, spaces [
 	}
 	cmd := old.Programs.Command(ctx, "pg_basebackup", args...)
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr.Setpgid = true
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // both processes
 	watcher := &watcher{report: r.report}
 	cmd.Stderr = watcher
 	cmd.Stdout = io.Discard

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,25 +216,63 @@ func TestKilledAnywhereRebuildIsUndone(t *testing.T) {
 	}
 }
 
-// TestInterruptedBaseBackupBeginsAnew kills pg_basebackup itself.
+// TestInterruptedBaseBackupBeginsAnew kills pg_basebackup itself: by the caller's
+// cancellation, and alone, as the end of this process would, so that its second
+// process is left behind with the slot.
 func TestInterruptedBaseBackupBeginsAnew(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	config := f.config
-	config.Progress = func(p Progress) {
-		if p.TotalBytes > 0 {
-			cancel()
+	tests := map[string]func(t *testing.T, cancel func(), f *fixture){
+		"cancelled": func(_ *testing.T, cancel func(), _ *fixture) { cancel() },
+		"first process killed": func(t *testing.T, _ func(), f *fixture) {
+			t.Helper()
+			killFirst(t, f)
+		},
+	}
+	for name, interrupt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.primary.Exec(t, "CREATE TABLE big AS SELECT generate_series(1, 1000000)") // a copy that takes a while
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			config, once := f.config, sync.Once{}
+			config.Progress = func(p Progress) {
+				if p.TotalBytes > 0 {
+					once.Do(func() { interrupt(t, cancel, f) })
+				}
+			}
+			if _, err := Rebuild(ctx, config); !failure.Is(err, failure.Unavailable) {
+				t.Fatalf("Rebuild = %v, want Unavailable", err)
+			}
+			got, err := Rebuild(t.Context(), f.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.requireRebuilt(t, got)
+		})
+	}
+}
+
+// killFirst kills the group leader among the copy's processes, and it alone.
+func killFirst(t *testing.T, f *fixture) {
+	t.Helper()
+	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Error(err)
+	}
+	for _, path := range found {
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), "pg_basebackup") || !strings.Contains(string(line), f.config.buildingDir()) {
+			continue // another program, or gone
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Error(err)
+		}
+		if group, err := syscall.Getpgid(pid); err == nil && group == pid {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended this instant
 		}
 	}
-	if _, err := Rebuild(ctx, config); !failure.Is(err, failure.Unavailable) {
-		t.Fatalf("Rebuild = %v, want Unavailable", err)
-	}
-	got, err := Rebuild(t.Context(), f.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.requireRebuilt(t, got)
 }
 
 func TestRebuildRefuses(t *testing.T) {

@@ -2,6 +2,8 @@ package replica
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -52,16 +54,16 @@ func (r *rebuild) requireSpace(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// releaseLimit is how long a copy that was killed may keep its slot: the primary
-// notices a broken connection when it next sends.
-const releaseLimit = 30 * time.Second
+// releaseLimit is how long the primary may take to end an abandoned copy.
+const releaseLimit = 10 * time.Second
 
-// makeSlot makes the physical slot unless it is there. A logical slot of that
-// name is Exists; one that stays in use is Unavailable.
+// makeSlot makes the physical slot unless it is there, and ends an earlier copy
+// of this run that still holds it. A logical slot of that name is Exists; one
+// that somebody else uses is Unavailable.
 func (r *rebuild) makeSlot(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseLimit)
 	defer cancel()
-	what := "slot " + r.config.Slot + " to be free: an earlier copy may still end, or another replica has the name"
+	what := "slot " + r.config.Slot + " to be free: another replica may have the name"
 	return pg.Poll(ctx, what, pollInterval, func(ctx context.Context) (bool, error) {
 		var kind string
 		var active bool
@@ -74,9 +76,26 @@ func (r *rebuild) makeSlot(ctx context.Context, conn *pgx.Conn) error {
 			return false, err
 		case kind != "physical":
 			return false, failure.New(failure.Exists, "slot %s on %s is %s", r.config.Slot, r.config.Admin, kind)
+		case active:
+			return false, r.freeSlot(ctx, conn)
 		}
-		return !active, nil
+		return true, nil
 	})
+}
+
+// freeSlot ends the session of an abandoned copy: pg_basebackup's second process
+// outlives a killed first one, and holds the slot for good. It is told by a name
+// that only this run's copies have, and this run's lock says that none is at work.
+func (r *rebuild) freeSlot(ctx context.Context, conn *pgx.Conn) error {
+	return pg.Exec(ctx, conn, "end an abandoned copy", `SELECT pg_terminate_backend(a.pid) FROM pg_replication_slots s
+		JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.slot_name = $1 AND a.application_name = $2`, r.config.Slot, r.copyName())
+}
+
+// copyName is the copy's application_name. PostgreSQL cuts names at 63 bytes, and
+// the slot's alone may have as many.
+func (r *rebuild) copyName() string {
+	sum := sha256.Sum256([]byte(r.config.dataDir() + "\x00" + r.config.Run))
+	return "holdfast_copy_" + hex.EncodeToString(sum[:12])
 }
 
 // dropSlot returns why the slot is still there, or "". The primary may be gone or
@@ -96,8 +115,8 @@ func (r *rebuild) dropSlot(ctx context.Context) string {
 }
 
 // upstreamConninfo is the connection string without a password; the passfile has it.
-func (r *rebuild) upstreamConninfo() string {
-	return r.config.Upstream.Conninfo() + " application_name=" + r.config.Slot + " passfile=" + quoteConninfo(r.config.passFile())
+func (r *rebuild) upstreamConninfo(name string) string {
+	return r.config.Upstream.Conninfo() + " application_name=" + name + " passfile=" + quoteConninfo(r.config.passFile())
 }
 
 func quoteConninfo(value string) string {
