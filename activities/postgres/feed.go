@@ -38,6 +38,10 @@ func (a *Activities) feed(ctx context.Context, t target, choice recovery.Choice,
 	if err != nil {
 		return nil, err
 	}
+	wanted, err := t.wanted()
+	if err != nil {
+		return nil, err
+	}
 	made, file, err := a.feedSettings(t, choice)
 	if err != nil {
 		return nil, err
@@ -48,7 +52,7 @@ func (a *Activities) feed(ctx context.Context, t target, choice recovery.Choice,
 		spool:   made.Spool.Dir, cancel: cancel, ended: make(chan error, 1),
 	}
 	go func() {
-		f.ended <- walship.Serve(serving, walship.Options{Settings: made, Stores: a.Stores, Keys: keys, Log: a.Log})
+		f.ended <- walship.Serve(serving, walship.Options{Settings: made, Stores: a.Stores, Keys: keys, Only: wanted, Log: a.Log})
 	}()
 	if err := f.ready(ctx, made.Socket); err != nil {
 		f.stop()

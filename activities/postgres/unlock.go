@@ -22,6 +22,7 @@ import (
 
 const (
 	ephemeralFile  = "release.key"
+	wantedFile     = "release.wal" // JSON: keys of the WAL objects asked for
 	maxSealedBytes = 64 << 20
 )
 
@@ -55,6 +56,9 @@ func (a *Activities) requestKeys(ctx context.Context, in KeysInput) (KeyRequest,
 	}
 	own, err := t.ephemeral(true)
 	if err != nil {
+		return KeyRequest{}, err
+	}
+	if err := t.want(located); err != nil {
 		return KeyRequest{}, err
 	}
 	text, err := json.Marshal(own.Request(append(items, log...)))
@@ -93,6 +97,35 @@ func (t target) ephemeral(create bool) (*keyring.Ephemeral, error) {
 		return nil, err
 	}
 	return made, owner.WriteFile(path, made.Marshal(), 0o600)
+}
+
+// want notes in the workspace which WAL objects the run asks keys for. The
+// archive goes on growing meanwhile, the tail's pieces above all: what comes
+// later is no part of what was approved, and no key opens it.
+func (t target) want(located []walship.Located) error {
+	wanted := make(map[string]bool, len(located))
+	for _, object := range located {
+		wanted[object.Key] = true
+	}
+	text, err := json.Marshal(wanted)
+	if err != nil {
+		return failure.Wrap(failure.Internal, err, "encode the list of WAL objects")
+	}
+	owner, err := pg.OwnerOf(t.host.DataDir)
+	if err != nil {
+		return err
+	}
+	return owner.WriteFile(filepath.Join(t.workspace.Dir, wantedFile), text, 0o600)
+}
+
+// wanted reads what want noted.
+func (t target) wanted() (map[string]bool, error) {
+	text, err := pg.ReadSmall(filepath.Join(t.workspace.Dir, wantedFile), maxSealedBytes)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	return wanted, failure.Wrap(failure.Corrupt, json.Unmarshal(text, &wanted), "read the list of WAL objects")
 }
 
 // unseal opens the session keys the key holder released to this run.

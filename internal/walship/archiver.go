@@ -24,7 +24,11 @@ type Options struct {
 	Recipients keyring.Recipients
 	Mode       keyring.Mode
 	// Keys opens what is fetched; needed to fetch, absent on a host that archives.
-	Keys    keyring.KeySource
+	Keys keyring.KeySource
+	// Only, unless nil, holds the keys of the sealed objects that fetching may use:
+	// what was approved and what session keys were released for. What reaches the
+	// stores later is not there for this recovery.
+	Only    map[string]bool
 	Log     *zap.Logger // nil logs nothing
 	OnEvent func(Event) // nil: events are logged only. Must not block.
 }

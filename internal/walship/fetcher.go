@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/archive/seal"
@@ -21,6 +22,7 @@ type Fetcher struct {
 	place    place
 	stores   []store.Store
 	keys     keyring.KeySource
+	only     map[string]bool // nil: everything
 	repairs  *repairsLog
 	report   *reporter
 	meter    *meter
@@ -49,7 +51,7 @@ func openFetcher(opts Options, report *reporter, meter *meter) (*Fetcher, error)
 		}
 	}
 	f := &Fetcher{
-		settings: opts.Settings, place: opts.place(), stores: opts.Stores, keys: opts.Keys,
+		settings: opts.Settings, place: opts.place(), stores: opts.Stores, keys: opts.Keys, only: opts.Only,
 		repairs: repairs, report: report, meter: meter,
 	}
 	f.ahead = newAhead(dir, opts.Settings, f.whole)
@@ -142,6 +144,7 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 			trouble.add(seen.err)
 			continue
 		}
+		seen.objects = slices.DeleteFunc(seen.objects, f.beyond)
 		if contents := distinct(seen.objects); contents > 1 {
 			trouble.add(failure.New(failure.Exists, "store %s holds %d different contents of %s", seen.from.Name(), contents, name).
 				WithHint("starter backup verify names them; decide which cluster's it is before recovering"))
@@ -159,6 +162,12 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 		}
 	}
 	return nil, trouble.verdict(name)
+}
+
+// beyond says that obj is not one this recovery may use. History files are not
+// sealed, and so never asked for.
+func (f *Fetcher) beyond(obj object) bool {
+	return f.only != nil && suffixOf(obj.File.Kind) == sealedSuffix && !f.only[obj.Key]
 }
 
 // distinct counts different contents; versions of one key are one content.

@@ -66,7 +66,7 @@ func (f *Fetcher) sightPieces(ctx context.Context, seg wal.Segment) ([]sightedPi
 	byKey := make(map[string]*sightedPiece)
 	for seen := range sight(ctx, f.stores, f.place, f.place.pieces(seg)) {
 		trouble.add(seen.err)
-		for _, obj := range seen.objects {
+		for _, obj := range slices.DeleteFunc(seen.objects, f.beyond) {
 			if byKey[obj.Key] == nil {
 				byKey[obj.Key] = &sightedPiece{object: obj}
 			}
@@ -170,7 +170,7 @@ func (f *Fetcher) laterThan(ctx context.Context, seg wal.Segment) (string, error
 					return "", failure.Wrap(failure.Unavailable, err, "look behind %s in %s", name, from.Name())
 				}
 				parsed, err := f.place.parse(obj.Key)
-				if err == nil && (parsed.File.Kind == wal.FileSegment || parsed.File.Kind == wal.FileTail) {
+				if err == nil && !f.beyond(parsed) && (parsed.File.Kind == wal.FileSegment || parsed.File.Kind == wal.FileTail) {
 					return obj.Key, nil
 				}
 			}
