@@ -58,8 +58,10 @@ func TestJudge(t *testing.T) {
 func TestNothingPassesWithoutABaseline(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		now := observe.Performance{Over: time.Duration(rapid.Int64().Draw(t, "over")), TPS: rapid.Float64Range(0, math.MaxFloat64).Draw(t, "tps"),
-			P95: time.Duration(rapid.Int64().Draw(t, "p95")), Samples: rapid.Int().Draw(t, "samples"), LagSamples: rapid.Int().Draw(t, "looks")}
+		now := observe.Performance{
+			Over: time.Duration(rapid.Int64().Draw(t, "over")), TPS: rapid.Float64Range(0, math.MaxFloat64).Draw(t, "tps"),
+			P95: time.Duration(rapid.Int64().Draw(t, "p95")), Samples: rapid.Int().Draw(t, "samples"), LagSamples: rapid.Int().Draw(t, "looks"),
+		}
 		for _, verdict := range observe.Judge(now, nil, bounds()) {
 			if verdict.Status != observe.Unknown {
 				t.Fatalf("%+v without a baseline", verdict)

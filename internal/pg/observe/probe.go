@@ -84,14 +84,33 @@ const lookSQL = `SELECT count(*) FILTER (WHERE state = 'streaming')::int AS stre
 	FROM (SELECT state, replay_lag, coalesce(replay_lsn >= pg_current_wal_flush_lsn(), false) AS caught_up
 		FROM pg_stat_replication WHERE application_name <> 'pg_basebackup') AS r`
 
+// patience is how long a replica that is behind without a figure is watched. The
+// server gives none between a first write after idleness and its confirmation.
+const patience = 2 * time.Second
+
+// lookAtReplicas looks until every replica has caught up or has a figure; how long
+// that took is a lag too.
 func (w *watcher) lookAtReplicas(ctx context.Context) error {
-	found, err := pg.Rows[replicas](ctx, w.conn, 1, "look at replicas", lookSQL)
-	w.own++
-	if err != nil {
-		return err
+	begin := time.Now()
+	for {
+		found, err := pg.Rows[replicas](ctx, w.conn, 1, "look at replicas", lookSQL)
+		w.own++
+		if err != nil {
+			return err
+		}
+		now, waited := found[0], time.Since(begin)
+		if now.Unsure > 0 && waited < patience {
+			if err := waitUntil(ctx, time.Now().Add(patience/40)); err != nil {
+				return err
+			}
+			continue
+		}
+		w.seen.add(now)
+		if now.Unsure > 0 || waited > patience/40 {
+			w.seen.ReplicaLag = max(w.seen.ReplicaLag, waited)
+		}
+		return nil
 	}
-	w.seen.add(found[0])
-	return nil
 }
 
 func (p *Performance) add(now replicas) {

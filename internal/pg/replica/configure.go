@@ -53,8 +53,10 @@ func (r *rebuild) configure(ctx context.Context, old *cluster.Cluster) error {
 }
 
 func (r *rebuild) settings(ctx context.Context, old, building *cluster.Cluster) (map[string]string, error) {
-	settings := map[string]string{"primary_conninfo": r.upstreamConninfo(r.config.Slot), "primary_slot_name": r.config.Slot,
-		"recovery_target_timeline": "latest", "hot_standby": "on"}
+	settings := map[string]string{
+		"primary_conninfo": r.upstreamConninfo(r.config.Slot), "primary_slot_name": r.config.Slot,
+		"recovery_target_timeline": "latest", "hot_standby": "on",
+	}
 	for _, name := range hostSettings() {
 		value, err := effective(ctx, old, name)
 		if err != nil {
@@ -84,9 +86,11 @@ func (r *rebuild) minimums(ctx context.Context, building *cluster.Cluster, setti
 		return err
 	}
 	m := identity.Minimums
-	maps.Copy(settings, map[string]string{"max_connections": strconv.Itoa(m.MaxConnections), "max_worker_processes": strconv.Itoa(m.MaxWorkerProcesses),
+	maps.Copy(settings, map[string]string{
+		"max_connections": strconv.Itoa(m.MaxConnections), "max_worker_processes": strconv.Itoa(m.MaxWorkerProcesses),
 		"max_wal_senders": strconv.Itoa(m.MaxWalSenders), "max_prepared_transactions": strconv.Itoa(m.MaxPreparedXacts),
-		"max_locks_per_transaction": strconv.Itoa(m.MaxLocksPerXact)})
+		"max_locks_per_transaction": strconv.Itoa(m.MaxLocksPerXact),
+	})
 	return nil
 }
 

@@ -76,8 +76,10 @@ func (r *rebuild) oldReplica(ctx context.Context) (*cluster.Cluster, error) {
 // it streams WAL with: freeSlot ends that one from the primary's side.
 func (r *rebuild) baseBackup(ctx context.Context, old *cluster.Cluster, spaces []tablespace) error {
 	owner := old.Programs.Owner
-	args := []string{"-D", r.config.buildingDir(), "-d", r.upstreamConninfo(r.copyName()), "-X", "stream", "-S", r.config.Slot,
-		"-c", "fast", "--no-password", "-P"}
+	args := []string{
+		"-D", r.config.buildingDir(), "-d", r.upstreamConninfo(r.copyName()), "-X", "stream", "-S", r.config.Slot,
+		"-c", "fast", "--no-password", "-P",
+	}
 	for _, space := range spaces {
 		to := filepath.Join(r.config.tablespaceDir(), strconv.FormatInt(space.OID, 10))
 		args = append(args, "-T", escapeMapping(space.Location)+"="+escapeMapping(to))

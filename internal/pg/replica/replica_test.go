@@ -41,8 +41,10 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{primary: primary, port: pgtest.Port(t)}
 	f.old = oldReplica(t, primary, space, root, f.port)
 	identity := recovered(t, primary)
-	f.config = Config{Run: "run1", Replica: cluster.Config{DataDir: f.old.DataDir, BinDir: primary.BinDir},
-		Upstream: primary.TCP("streamer", `p:w\d`), Admin: primary.Super(), Primary: cluster.Of(identity), Timeline: 2, Slot: "replica_1"}
+	f.config = Config{
+		Run: "run1", Replica: cluster.Config{DataDir: f.old.DataDir, BinDir: primary.BinDir},
+		Upstream: primary.TCP("streamer", `p:w\d`), Admin: primary.Super(), Primary: cluster.Of(identity), Timeline: 2, Slot: "replica_1",
+	}
 	for _, dir := range []string{f.config.dataDir(), f.config.oldDir(), f.config.rebuiltDir()} {
 		config := f.config.Replica
 		config.DataDir = dir

@@ -105,8 +105,10 @@ func (c Config) dirOf(p Place) string {
 func (c Config) clusterAt(p Place) cluster.Config {
 	switch p {
 	case AtAside:
-		return cluster.Config{DataDir: c.asideDir(), BinDir: c.Service.BinDir, ConfigFile: c.Service.ConfigFile,
-			SocketDir: c.Aside.SocketDir, Port: c.Aside.Port, LogFile: c.asideDir() + ".server.log"}
+		return cluster.Config{
+			DataDir: c.asideDir(), BinDir: c.Service.BinDir, ConfigFile: c.Service.ConfigFile,
+			SocketDir: c.Aside.SocketDir, Port: c.Aside.Port, LogFile: c.asideDir() + ".server.log",
+		}
 	case AtWorkspace:
 		return c.Workspace
 	case AtData, AtKept, Nowhere:

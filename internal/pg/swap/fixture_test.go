@@ -39,10 +39,12 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{archive: archive, config: Config{Run: "run1", Service: c.Config, Login: server.Super(), Workspace: restored.Config,
+	f := &fixture{archive: archive, config: Config{
+		Run: "run1", Service: c.Config, Login: server.Super(), Workspace: restored.Config,
 		Aside:    Aside{Port: pgtest.Port(t), SocketDir: filepath.Join(server.Root, "a"), Readers: []string{"reader"}},
 		Damaged:  Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: marker.Incarnation}, Timeline: 1},
-		Restored: Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: "the-restored-one"}, Timeline: 2}}}
+		Restored: Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: "the-restored-one"}, Timeline: 2},
+	}}
 	for _, p := range []Place{AtData, AtAside, AtKept, AtWorkspace} {
 		pgtest.StopAfter(t, &cluster.Cluster{Config: f.config.clusterAt(p), Programs: c.Programs})
 	}

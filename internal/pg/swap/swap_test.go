@@ -170,6 +170,16 @@ func TestNothingMovesWhenAnIdentityIsWrong(t *testing.T) {
 	}
 }
 
+// TestRestoredClusterKilledAfterItsPromotion still shows the old timeline in
+// pg_control; In brings it to a clean shutdown before it believes that.
+func TestRestoredClusterKilledAfterItsPromotion(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	pgtest.Run(t, "pg_ctl", "stop", "-m", "immediate", "-D", f.config.Workspace.DataDir)
+	in, err := In(t.Context(), f.config)
+	f.requireIn(t, must(t, in, err))
+}
+
 // TestTooDamagedToStartIsPutAside: pg_control is lost, the marker still names
 // the cluster, and the cut-over succeeds without a readable damaged cluster.
 func TestTooDamagedToStartIsPutAside(t *testing.T) {
@@ -205,9 +215,11 @@ func TestACopyAtASecondPlaceIsUnsafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Run: "r", Service: c.Config, Login: server.Super(), Aside: Aside{Port: 1, SocketDir: server.Root},
+	config := Config{
+		Run: "r", Service: c.Config, Login: server.Super(), Aside: Aside{Port: 1, SocketDir: server.Root},
 		Workspace: cluster.Config{DataDir: filepath.Join(server.Root, "ws/data")},
-		Damaged:   Identity{Expected: cluster.Of(identity)}, Restored: Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: "other"}, Timeline: 2}}
+		Damaged:   Identity{Expected: cluster.Of(identity)}, Restored: Identity{Expected: cluster.Expected{SystemID: identity.SystemID, Incarnation: "other"}, Timeline: 2},
+	}
 	config.Damaged.Incarnation = marker.Incarnation
 	if out, err := exec.CommandContext(t.Context(), "cp", "-a", server.DataDir, config.asideDir()).CombinedOutput(); err != nil {
 		t.Fatalf("copy: %v %s", err, out)
