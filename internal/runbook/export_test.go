@@ -17,3 +17,6 @@ func Table() []string {
 	row("undo", undoTable())
 	return rows
 }
+
+// IsContinued tests who may set Spec.Carried.
+var IsContinued = continued

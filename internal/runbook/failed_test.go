@@ -5,12 +5,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/terragonlabs/holdfast/internal/approval"
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/runbook"
+
+	stored "github.com/terragonlabs/holdfast/activities/evidence"
 )
 
 // resolving answers failed steps with verdicts, in turn, and all else as agreed.
@@ -194,6 +197,7 @@ func TestContinueAsNewCarriesEverything(t *testing.T) {
 	second := newBench(t)
 	second.stores, second.seq = first.stores, first.seq
 	second.in.Carried = carried
+	second.env.SetContinuedExecutionRunID("the first run")
 	second.run(MoveHouse)
 	require.NoError(t, second.env.GetWorkflowError())
 	effects, _ := second.door.seen()
@@ -203,6 +207,35 @@ func TestContinueAsNewCarriesEverything(t *testing.T) {
 	require.Equal(t, "bob, cas", s.Instants.Approved[0].Source)
 	require.Len(t, s.Phases, 3)
 	require.Greater(t, s.Head.Count, carried.Head.Count)
+}
+
+// TestCarriedFromTheStarterIsRefused: a starter who forges what an earlier run
+// would hand on could pass every gate unsigned, and have any activity run as undo.
+func TestCarriedFromTheStarterIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.in.Carried = &runbook.Carried{Continued: 1, Undos: []stored.UndoRecord{{Number: 1, Title: "forged", Activity: "runbook_test.Move"}}}
+	b.run(MoveHouse)
+	require.ErrorContains(t, b.env.GetWorkflowError(), "carried")
+	effects, _ := b.door.seen()
+	require.Empty(t, effects)
+}
+
+// TestOnlyContinueAsNewCarries: a retry and a cron run have a run before them too,
+// but their input is the starter's own.
+func TestOnlyContinueAsNewCarries(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		info workflow.Info
+		want bool
+	}{
+		"first run":       {workflow.Info{Attempt: 1}, false},
+		"continue as new": {workflow.Info{Attempt: 1, ContinuedExecutionRunID: "before"}, true},
+		"retry":           {workflow.Info{Attempt: 2, ContinuedExecutionRunID: "before"}, false},
+		"cron run":        {workflow.Info{Attempt: 1, ContinuedExecutionRunID: "before", CronSchedule: "@daily"}, false},
+	} {
+		require.Equal(t, tt.want, runbook.IsContinued(&tt.info), name)
+	}
 }
 
 // TestNoStoreForTheTimeline: while no store takes the timeline the run neither

@@ -83,12 +83,23 @@ func (s *Spec) validate(ctx workflow.Context) error {
 		return failure.Invalid("plan.service", "is required")
 	case !slices.Contains([]Mode{Attended, Drill, Routine}, s.Mode):
 		return failure.Invalid("mode", "%.20q is not %s, %s or %s", s.Mode, Attended, Drill, Routine)
+	case s.Carried != nil && !continued(info):
+		// Whoever may start a workflow could otherwise hand in passed gates, a
+		// declaration nobody signed, and undo records that run any activity.
+		return failure.Invalid("carried", "is set by a run that continues as new, and by nobody else").
+			WithHint("start the run again without it")
 	case tooShort(info.WorkflowRunTimeout) || tooShort(info.WorkflowExecutionTimeout):
 		// The server ends such a run without running its undo.
 		return failure.Invalid("timeout", "a runbook must be started without execution or run timeout").
 			WithHint("phases have budgets instead; start it again without --execution-timeout and --run-timeout")
 	}
 	return s.validateNames()
+}
+
+// continued reports whether an earlier run of this chain wrote the input. A retry
+// and a cron run follow an earlier run too, but with the starter's own input.
+func continued(info *workflow.Info) bool {
+	return info.ContinuedExecutionRunID != "" && info.Attempt <= 1 && info.CronSchedule == ""
 }
 
 // leastTimeout is what a workflow's own timeout must be at least, if it has one.
