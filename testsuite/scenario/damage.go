@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/wal"
@@ -40,10 +42,17 @@ func ParseKind(text string) (Kind, error) {
 type Damage struct {
 	Kind   Kind
 	What   string // a sentence
+	Rows   []Rows // what it did to which table, as the database answered
 	Before wal.LSN
 	After  wal.LSN
 	Began  time.Time // what was acknowledged by then lies before it in the log
 	At     time.Time // when it was done; both by this process's clock
+}
+
+// Rows are the row changes of one table.
+type Rows struct {
+	Table            string // schema.name
+	Deleted, Updated int64
 }
 
 // Damage damages the database. What was there before is remembered for Judge.
@@ -74,9 +83,11 @@ func (s *Scenario) Damage(ctx context.Context, kind Kind) (Damage, error) {
 func (d *Damage) transaction(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, statement := range statements {
-			if _, err := tx.Exec(ctx, statement); err != nil {
+			done, err := tx.Exec(ctx, statement)
+			if err != nil {
 				return failure.Wrap(failure.Unavailable, err, "damage: %s", statement)
 			}
+			d.note(statement, done)
 		}
 		var err error
 		d.Began = time.Now().UTC()
@@ -89,6 +100,17 @@ func (d *Damage) transaction(ctx context.Context, conn *pgx.Conn, statements ...
 	d.At = time.Now().UTC()
 	d.After, err = position(ctx, conn)
 	return err
+}
+
+// note remembers how many rows a statement changed.
+func (d *Damage) note(statement string, done pgconn.CommandTag) {
+	words := strings.Fields(statement)
+	switch {
+	case done.Delete():
+		d.Rows = append(d.Rows, Rows{Table: "public." + words[2], Deleted: done.RowsAffected()})
+	case done.Update():
+		d.Rows = append(d.Rows, Rows{Table: "public." + words[1], Updated: done.RowsAffected()})
+	}
 }
 
 // flip changes 64 bytes in the middle of the table of results, in the file
