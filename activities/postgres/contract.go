@@ -43,13 +43,22 @@ type Inspection struct {
 	Findings         []string            `json:"findings,omitempty"`
 }
 
-// Performance is how a server behaved over a short time.
+// Performance is how a server behaved over a short time. What could not be
+// measured says why; a figure of zero with a reason beside it is not a zero.
 type Performance struct {
-	Over       time.Duration `json:"over_ns"`
-	TPS        float64       `json:"tps"`            // committed transactions a second
-	P95        time.Duration `json:"p95_ns"`         // of the plan's critical queries
-	ReplicaLag time.Duration `json:"replica_lag_ns"` // greatest; meaningless without replicas
-	Replicas   int           `json:"replicas"`       // streaming now
+	Over        time.Duration `json:"over_ns"`
+	TPS         float64       `json:"tps"` // committed transactions a second, holdfast's own left out
+	TPSUnknown  string        `json:"tps_unknown,omitempty"`
+	P95         time.Duration `json:"p95_ns"` // of the plan's critical queries
+	Samples     int           `json:"samples"`
+	ProbeErrors int           `json:"probe_errors,omitempty"`
+	ProbeError  string        `json:"probe_error,omitempty"` // the first one's words
+	ReplicaLag  time.Duration `json:"replica_lag_ns"`        // greatest
+	LagUnknown  string        `json:"lag_unknown,omitempty"`
+	Replicas    int           `json:"replicas"` // streaming at the end
+	FewestSeen  int           `json:"fewest_seen"`
+	LagSamples  int           `json:"lag_samples"`
+	Committed   int64         `json:"committed"`
 }
 
 // FenceInput fences application writes on one server, or lifts that fence.
@@ -57,6 +66,9 @@ type FenceInput struct {
 	Where
 	Side   Side     `json:"side"`
 	Expect Identity `json:"expect"`
+	// Origin is the cluster that Expect was restored from: its fence may have come
+	// along in the log. nil: none.
+	Origin *Identity `json:"origin,omitempty"`
 }
 
 // Fence is the result of fencing; LiftFence restores what it found.

@@ -140,12 +140,15 @@ func (a *Activities) fenceOptions(t target, in FenceInput, c *cluster.Cluster) (
 	for _, role := range t.database.Roles {
 		roles = append(roles, role.Name)
 	}
-	path := a.recordPath(in)
+	path, prior := a.recordPath(in), ""
+	if in.Origin != nil {
+		prior = a.recordPath(FenceInput{Where: in.Where, Expect: *in.Origin})
+	}
 	if err := c.Programs.Owner.MkdirAll(filepath.Dir(path)); err != nil {
 		return fence.Options{}, err
 	}
 	return fence.Options{
-		Roles: roles, Databases: []string{t.database.DBName}, RecordPath: path, SystemID: in.Expect.SystemID, Owner: c.Programs.Owner,
+		Roles: roles, Databases: []string{t.database.DBName}, RecordPath: path, PriorPath: prior, SystemID: in.Expect.SystemID, Owner: c.Programs.Owner,
 	}, nil
 }
 
