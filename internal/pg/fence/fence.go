@@ -20,6 +20,10 @@ type Options struct {
 	SystemID   wal.SystemID `json:"system_id"`        // the cluster meant
 	Owner      pg.Owner     `json:"owner"`            // of the record file, as of the data directory
 	Logins     []pg.Server  `json:"logins,omitempty"` // application logins that must be refused afterwards
+	// PriorPath is the record of a fence that this cluster may have come with: a
+	// copy replayed past the fence of its origin has it too, and what it shows is
+	// not how things were. "" or no file there: it came without.
+	PriorPath string `json:"prior_path,omitempty"`
 }
 
 // Fenced is the proof that no application can write.
@@ -90,6 +94,13 @@ func remember(ctx context.Context, conn *pgx.Conn, opts Options) (Record, error)
 		return Record{}, err
 	}
 	seen.Offline = record.Offline
+	if opts.PriorPath != "" {
+		prior, _, err := Load(opts.PriorPath)
+		if err != nil {
+			return Record{}, err
+		}
+		seen.inherit(prior)
+	}
 	return seen, save(opts.Owner, opts.RecordPath, seen)
 }
 

@@ -68,6 +68,30 @@ func TestFenceTwiceAndLiftTwice(t *testing.T) {
 	server.ConnectTo(t, opts.Logins[0])
 }
 
+// TestFenceThatCameWithTheCopyIsLifted: a copy replayed to the latest position
+// has its origin's fence in it. Its own fence must not take that for how things
+// were, or lifting it leaves the application shut out and says that it is not.
+func TestFenceThatCameWithTheCopyIsLifted(t *testing.T) {
+	t.Parallel()
+	server, opts := start(t)
+	before := pgtest.Query[string](t, server, rolesAsTheyAre)
+	if _, err := fence.Writes(t.Context(), server.Super(), opts); err != nil {
+		t.Fatal(err)
+	}
+	own := opts
+	own.RecordPath, own.PriorPath = opts.RecordPath+".copy", opts.RecordPath
+	if _, err := fence.Writes(t.Context(), server.Super(), own); err != nil {
+		t.Fatal(err)
+	}
+	if err := fence.Lift(t.Context(), server.Super(), own.RecordPath, own.SystemID); err != nil {
+		t.Fatal(err)
+	}
+	if after := pgtest.Query[string](t, server, rolesAsTheyAre); after != before {
+		t.Errorf("after the fence: %s\nbefore: %s", after, before)
+	}
+	server.ConnectTo(t, opts.Logins[0])
+}
+
 func TestFenceRefusesWhatItCannotProve(t *testing.T) {
 	t.Parallel()
 	server, opts := start(t)

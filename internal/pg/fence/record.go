@@ -36,6 +36,24 @@ type Setting struct {
 	ReadOnly *string `json:"read_only,omitempty" db:"read_only"` // nil: not set
 }
 
+// inherit takes over from prior what r shows in its fenced state.
+func (r *Record) inherit(prior Record) {
+	for i, role := range r.Roles {
+		for _, was := range prior.Roles {
+			if was.Name == role.Name && role.Limit == 0 {
+				r.Roles[i].Limit, r.Roles[i].CanLogin = was.Limit, was.CanLogin
+			}
+		}
+	}
+	for i, setting := range r.Settings {
+		for _, was := range prior.Settings {
+			if was.Role == setting.Role && was.Database == setting.Database && setting.ReadOnly != nil && *setting.ReadOnly == "on" {
+				r.Settings[i].ReadOnly = was.ReadOnly
+			}
+		}
+	}
+}
+
 // Load reads the record at path and whether there is one: a fence is up, or
 // half up.
 func Load(path string) (Record, bool, error) {

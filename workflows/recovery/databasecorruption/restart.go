@@ -36,7 +36,7 @@ func (r *run) promote() (err error) {
 		return err
 	}
 	_, err = runbook.Do(r.Run, "Keep application writes stopped on the restored database", postgres.Ref.FenceWrites,
-		postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Restored, Expect: r.promoted.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+		postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Restored, Expect: r.promoted.Identity, Origin: &r.damaged.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
 	return err
 }
 
