@@ -17,8 +17,9 @@ import (
 
 // Inspect looks at a server: whether it answers, who it is and how it is. It
 // changes nothing. A server that cannot be reached is a result, and so is one
-// that answers half; only a directory that cannot be identified is an error,
-// since nothing may be done to a cluster nobody can name.
+// that answers half. Errors are a directory that cannot be identified, since
+// nothing may be done to a cluster nobody can name, and a server that answers but
+// does not run in that directory here.
 func (a *Activities) Inspect(ctx context.Context, in Where) (Inspection, error) {
 	defer pulse.Start(ctx).Stop()
 	inspection, err := a.inspect(ctx, in)
@@ -50,6 +51,9 @@ func (a *Activities) inspect(ctx context.Context, in Where) (Inspection, error) 
 	}
 	if !out.Reachable {
 		return out, nil
+	}
+	if err := c.RequireServing(ctx, t.host.Port); err != nil {
+		return out, err // whatever came next would be done to another server than the one that answers
 	}
 	out.fill(report)
 	out.Newest = newestBeat(ctx, server, time.Time{})

@@ -123,6 +123,23 @@ func TestServerIsNotDeadOnlyBecauseItsPIDFileIsGone(t *testing.T) {
 	}
 }
 
+// TestServerThatAnswersMustBeSeenHere: a server that answers at the port while
+// nobody is seen in the directory would pass for dead, and its directory be moved
+// from under it: another directory, host, or container.
+func TestServerThatAnswersMustBeSeenHere(t *testing.T) {
+	t.Parallel()
+	running, other := pgtest.Start(t).Cluster(t), open(t)
+	if err := running.RequireServing(t.Context(), running.Port); err != nil {
+		t.Error(err)
+	}
+	if err := other.RequireServing(t.Context(), running.Port); !failure.Is(err, failure.Unsafe) {
+		t.Errorf("another directory: RequireServing = %v, want Unsafe", err)
+	}
+	if err := running.RequireServing(t.Context(), running.Port+1); !failure.Is(err, failure.Unsafe) {
+		t.Errorf("another port: RequireServing = %v, want Unsafe", err)
+	}
+}
+
 func TestStalePIDFileOfAnotherProcessIsSeenThrough(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -88,6 +88,20 @@ func (c *Cluster) RequireStopped(ctx context.Context) error {
 		WithHint("pg_ctl stop -D %s -m fast", c.DataDir)
 }
 
+// RequireServing returns nil when the server that answers at port is the one this
+// directory's processes show, else Unsafe. Where a server answers and no process
+// is seen, it runs from another directory, on another host or in another
+// container's process namespace: there no server can ever be proved dead.
+func (c *Cluster) RequireServing(ctx context.Context, port int) error {
+	process, err := c.Process(ctx)
+	if err != nil || process.Life == Running && process.Port == port {
+		return err
+	}
+	return failure.New(failure.Unsafe, "a server answers at port %d, but in %s the server is %s, port %d. %s",
+		port, c.DataDir, process.Life, process.Port, process.Reason).
+		WithHint("run the worker as root or the database's user, on its host and in its process namespace; compare data_dir in the plan with SHOW data_directory")
+}
+
 // readPIDFile reads postmaster.pid; all zero when there is none. Lines, from
 // src/include/utils/pidfile.h: pid, data directory, start time, port, socket
 // directory, first listen address, shared memory key, status.
