@@ -24,7 +24,7 @@ type restoration struct {
 	host              hostFlags
 	binDir, walTool   string
 	port              int
-	promote           bool
+	promote, yes      bool
 	key               keyFlags
 }
 
@@ -80,6 +80,7 @@ func (r *restoration) bind(command *cobra.Command) {
 	flags.StringVar(&r.binDir, "bin-dir", "", "PostgreSQL's programs (default: the plan's for --host, else found by version)")
 	flags.StringVar(&r.walTool, "wal-program", "", "the wal program PostgreSQL fetches with (default: beside this program)")
 	flags.IntVar(&r.port, "port", defaultAsidePort, "port that names the restored server's Unix socket")
+	flags.BoolVarP(&r.yes, "yes", "y", false, "with --in-place: do not ask")
 	r.key.bind(flags, "to open what is restored")
 	command.MarkFlagsMutuallyExclusive("target-time", "target-lsn", "target-name", "latest")
 	command.MarkFlagsMutuallyExclusive("to", "in-place")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -113,6 +115,7 @@ func (a *app) decide(ctx context.Context, d decision) error {
 	if err != nil {
 		return err
 	}
+	a.showDecided(d, status, message)
 	signed, err := d.sign(message)
 	if err != nil {
 		return err
@@ -121,6 +124,22 @@ func (a *app) decide(ctx context.Context, d decision) error {
 		return a.printSigned(d, signed)
 	}
 	return a.send(ctx, temporal, d, signed)
+}
+
+// showDecided prints what the signature is about to cover, on standard error so
+// that standard output stays the answer.
+func (a *app) showDecided(d decision, status runbook.Status, message approval.Message) {
+	if a.format == formatJSON {
+		return
+	}
+	fmt.Fprintf(a.err, "%s %s (%s), run %s\n", a.color(bold, "signing:"), d.kind, status.Title, status.WorkflowID)
+	for _, question := range status.Questions {
+		for _, template := range question.Templates {
+			if template.Nonce == message.Nonce && template.Kind == d.kind {
+				fmt.Fprintf(a.err, "%s\ntarget: %s\n%s\n", question.Title, question.Target, question.Choice)
+			}
+		}
+	}
 }
 
 // message fills in the template that the run itself made for this answer.
@@ -141,11 +160,25 @@ func (d decision) message(status runbook.Status) (approval.Message, error) {
 			message = template
 		}
 	}
+	if err := shownIsHashed(question, message); err != nil {
+		return message, err
+	}
 	message.Verdict = d.verdict()
 	if d.kind == approval.Extend {
 		message.ExtendSeconds = int64(d.extendBy / time.Second)
 	}
 	return message, nil
+}
+
+// shownIsHashed refuses a question whose text is not what its hash says: whoever
+// answered it would sign for something that was never shown.
+func shownIsHashed(question runbook.OpenQuestion, message approval.Message) error {
+	sum := sha256.Sum256([]byte(question.Choice))
+	if hex.EncodeToString(sum[:]) == message.ChoiceHash {
+		return nil
+	}
+	return failure.New(failure.Corrupt, "the choice shown for %q is not the one its hash names", question.Title).
+		WithHint("do not sign: this status did not come from the run as it was; starter status --run %s --timeline", shownWord(message.WorkflowID))
 }
 
 // nextSequence is above that of every message the run has counted.

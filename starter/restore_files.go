@@ -220,6 +220,13 @@ func (r *restoring) inPlace(ctx context.Context) error {
 	if err == nil {
 		want = cluster.Of(identity)
 	}
+	// An earlier call that was interrupted left no readable identity; it asked.
+	if err == nil && !r.flags.yes {
+		if err := r.confirm(fmt.Sprintf("Overwrite %s on host %s (system %s, timeline %d, %s) with set %s?", target.host.DataDir,
+			target.host.Host, identity.SystemID, identity.Timeline, identity.State, r.set.ID)); err != nil {
+			return err
+		}
+	}
 	bar := r.progress("restore " + r.set.ID + " in place")
 	restored, err := restore.InPlace(ctx, target.cluster, want, r.flags.permission, r.name(),
 		restore.Config{Archive: r.archive(bar), Owner: target.cluster.Programs.Owner})

@@ -120,26 +120,57 @@ const (
 	settleFor = 40 * time.Second
 )
 
-// settle waits until a server that replays everything stands still: its last
-// record seldom ends where the last segment does.
+// settle lets a server that is to replay everything go on from where it was
+// proved to get, until it stands still, and pauses it there: its last record
+// seldom ends where the last segment does, so no position says "the end".
 func (r *restoring) settle(ctx context.Context, c *cluster.Cluster, reached *replay.Reached) error {
+	if reached.LSN >= r.end() {
+		return nil
+	}
+	server := c.Server(r.database.Superuser)
+	return server.Do(ctx, func(conn *pgx.Conn) error {
+		if err := pg.Exec(ctx, conn, "go on replaying", "SELECT pg_wal_replay_resume()"); err != nil {
+			return err
+		}
+		if err := r.standStill(ctx, conn, reached); err != nil {
+			return err
+		}
+		if err := pg.Exec(ctx, conn, "pause replay", "SELECT pg_wal_replay_pause()"); err != nil {
+			return err
+		}
+		reached.Paused = true
+		return look(ctx, conn, reached)
+	})
+}
+
+// standStill polls until replay is at the end, or has not moved for so long that
+// nothing more can come.
+func (r *restoring) standStill(ctx context.Context, conn *pgx.Conn, reached *replay.Reached) error {
 	moved := time.Now()
 	return pg.Poll(ctx, "replay to stand still", settlePoll, func(ctx context.Context) (bool, error) {
-		var text string
-		err := c.Server(r.database.Superuser).Do(ctx, func(conn *pgx.Conn) error {
-			var err error
-			text, err = pg.One[string](ctx, conn, "ask how far replay is", "SELECT pg_last_wal_replay_lsn()::text")
-			return err
-		})
-		if err != nil {
+		before := reached.LSN
+		if err := look(ctx, conn, reached); err != nil {
 			return false, err
 		}
-		at, err := wal.ParseLSN(text)
-		if at > reached.LSN {
-			reached.LSN, moved = at, time.Now()
+		if reached.LSN > before {
+			moved = time.Now()
 		}
-		return at >= r.end() || time.Since(moved) > settleFor, err
+		return reached.LSN >= r.end() || time.Since(moved) > settleFor, nil
 	})
+}
+
+func look(ctx context.Context, conn *pgx.Conn, reached *replay.Reached) error {
+	var lsn string
+	var last *time.Time
+	err := conn.QueryRow(ctx, "SELECT pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp()").Scan(&lsn, &last)
+	if err != nil {
+		return pg.Classify(err, "ask how far replay is")
+	}
+	if last != nil {
+		reached.LastCommitAt = last.UTC()
+	}
+	reached.LSN, err = wal.ParseLSN(lsn)
+	return err
 }
 
 // end is the first position that no store holds, for everything; else where the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -8,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
-	"net"
 
 	"github.com/terragonlabs/holdfast/internal/approval"
 	"github.com/terragonlabs/holdfast/internal/config"

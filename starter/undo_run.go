@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -54,15 +53,7 @@ func (a *app) permit(u undoing, out pendingUndos) error {
 	if u.yes {
 		return nil
 	}
-	fmt.Fprintf(a.err, "\nUndo these on host %q of %s now? Type yes: ", u.host.name, out.Run.WorkflowID)
-	line, err := bufio.NewReader(a.in).ReadString('\n')
-	if strings.TrimSpace(line) == "yes" {
-		return nil
-	}
-	if err != nil {
-		fmt.Fprintln(a.err)
-	}
-	return failure.New(failure.Refused, "not confirmed: nothing was undone").WithHint("type yes, or give --yes")
+	return a.confirm(fmt.Sprintf("Undo these on host %q of %s now?", u.host.name, out.Run.WorkflowID))
 }
 
 // breakGlass is what is recorded in the stores before anything is undone by

@@ -37,7 +37,7 @@ func mustComplete(err error) {
 // isUsage reports whether err is one of cobra's own about the command line,
 // which carry no type.
 func isUsage(err error) bool {
-	for _, beginning := range []string{"unknown command", "accepts ", "requires ", "required flag", "if any flags in the group"} {
+	for _, beginning := range []string{"unknown command", "accepts ", "requires ", "required flag", "if any flags in the group", "at least one of the flags", "if any of the flags"} {
 		if strings.HasPrefix(err.Error(), beginning) {
 			return true
 		}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/inspect"
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/storetest"
+)
+
+func TestPlanCheckLive(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.flush(t)
+	code, out, complaints := starter(t, "plan", "check", h.planFile, "--live", "-o", "json")
+	if code != failure.CheckFailed.ExitCode() || !strings.Contains(complaints, "yard-1") {
+		t.Fatalf("ended with %d: the replica cannot be reached, and unknown is not passed\n%s", code, complaints)
+	}
+	subjects := map[string]int{}
+	for _, finding := range decode[checked](t, out).Live {
+		subjects[finding.Subject]++
+		switch {
+		case finding.Subject == "database bookings on yard-1":
+			if finding.Status != liveUnknown {
+				t.Errorf("%+v", finding)
+			}
+		case finding.Status != livePassed && finding.Status != liveNotShown:
+			t.Errorf("%+v", finding)
+		}
+	}
+	for _, subject := range []string{"plan", "recipients", "hosts", "person officer-a", "store cellar", "store annex", "database bookings on quay-1", "mail server"} {
+		if subjects[subject] == 0 {
+			t.Errorf("nothing was looked at of %s: %v", subject, subjects)
+		}
+	}
+	for _, one := range h.open(t) {
+		for object, err := range one.List(t.Context(), "holdfast-check", store.ListOptions{Versions: true}) {
+			t.Errorf("left behind in %s: %+v %v", one.Name(), object, err)
+		}
+	}
+}
+
+func TestWhatDoesNotAnswerIsUnknown(t *testing.T) {
+	t.Parallel()
+	silent := failure.New(failure.Unavailable, "no answer")
+	for name, test := range map[string]struct {
+		got  liveFinding
+		want liveStatus
+	}{
+		"store silent":      {storeFinding("s", storetest.Result{Verdict: storetest.Broken, Err: silent}), liveUnknown},
+		"store broken":      {storeFinding("s", storetest.Result{Verdict: storetest.Broken, Err: failure.New(failure.Corrupt, "x")}), liveFailed},
+		"store cannot":      {storeFinding("s", storetest.Result{Verdict: storetest.NotShown}), liveNotShown},
+		"store says what?":  {storeFinding("s", storetest.Result{}), liveUnknown},
+		"mail silent":       {judged("m", "answers", "", silent), liveUnknown},
+		"mail refuses":      {judged("m", "answers", "", failure.New(failure.Forbidden, "x")), liveFailed},
+		"setting not said":  {settingFinding("d", inspect.Report{}, "fsync", "on", ""), liveUnknown},
+		"setting wrong":     {settingFinding("d", inspect.Report{Settings: []inspect.Setting{{Name: "fsync", Value: "off"}}}, "fsync", "on", ""), liveFailed},
+		"nothing archived":  {archiverFinding("d", inspect.Report{}, time.Now()), liveUnknown},
+		"archiver not said": {archiverFinding("d", inspect.Report{UnknownFields: []inspect.Unanswered{{Question: "archiver"}}}, time.Now()), liveUnknown},
+	} {
+		if test.got.Status != test.want {
+			t.Errorf("%s: %+v, want %s", name, test.got, test.want)
+		}
+	}
+}
