@@ -2,6 +2,8 @@ package databasecorruption
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/recovery"
@@ -35,7 +37,20 @@ func (r *run) validate() error {
 	r.checked.Checks = append(plans.Results, application.Results...)
 	r.checked.Newest = found.Newest
 	r.checked.WorkLost = r.rpo.WorkLost.Amount
-	return r.Gate(gateCutOver, r.checked)
+	return r.Gate(gateCutOver, r.checked.shown())
+}
+
+// shownTables is how many tables' losses are put to the approvers: what they sign
+// is bounded, and one that is too large would end the recovery at its gate.
+const shownTables = 100
+
+// shown is what the approvers see; the report lists every table.
+func (p cutOverPut) shown() cutOverPut {
+	if more := len(p.Loss.Tables) - shownTables; more > 0 {
+		p.Loss.Tables = p.Loss.Tables[:shownTables]
+		p.Loss.Detail = strings.TrimPrefix(fmt.Sprintf("%s; and %d more tables, with fewer rows each", p.Loss.Detail, more), "; ")
+	}
+	return p
 }
 
 // measurePoint computes the recovery point from the heartbeat that survived.
