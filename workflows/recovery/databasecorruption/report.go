@@ -62,7 +62,7 @@ func (r *run) draft(result Result) report.Input {
 		},
 		Instants: summary.Instants, Waits: summary.Waits, RTO: result.RTO, RPO: result.RPO,
 		Phases: phasesOf(summary), Choice: result.Choice, Reached: result.Reached,
-		Checks: r.checksMade(), Lost: lostOf(r.checked.Loss), Repairs: r.repairs(summary),
+		Checks: r.checksMade(), Lost: lostOf(result.Loss), Repairs: r.repairs(summary),
 		Issues: r.issues(summary), Lessons: r.lessons(result), NextSteps: r.nextSteps(summary),
 	}
 	draft.Target = r.targetCriterion()
@@ -131,8 +131,14 @@ func verdictOf(status postgres.CheckStatus) recovery.Verdict {
 
 // lostOf lists per table what was lost. Figures of an incomplete count are lower
 // bounds, and so unknown.
-func lostOf(loss postgres.Loss) []report.LostTable {
+func lostOf(loss *postgres.Loss) []report.LostTable {
+	if loss == nil {
+		return nil // nothing was recovered
+	}
 	var lost []report.LostTable
+	if len(loss.Tables) == 0 && !loss.Complete { // not the same as nothing lost
+		lost = append(lost, report.LostTable{Table: "not counted", Note: loss.Detail})
+	}
 	for _, table := range loss.Tables {
 		count := func(rows int64) report.Count { return report.Count{Rows: rows, Known: loss.Complete} }
 		lost = append(lost, report.LostTable{
