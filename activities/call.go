@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
@@ -31,8 +32,21 @@ func (s *Set) Call(ctx context.Context, name string, input json.RawMessage) erro
 	return nil
 }
 
+// compensations are the activities that runbooks register as undo. Records lie in
+// the stores unsigned: whoever can write there must not choose among all others.
+func compensations() []string {
+	return []string{
+		postgres.Prefix + "LiftFence", postgres.Prefix + "RemoveWorkspace", postgres.Prefix + "SwapBack",
+		postgres.Prefix + "RestoreReplica", routing.Prefix + "SendReaders",
+	}
+}
+
 // method finds an activity that compensates. Others are not callable this way.
 func (s *Set) method(name string) (reflect.Value, error) {
+	if !slices.Contains(compensations(), name) {
+		return reflect.Value{}, failure.New(failure.Refused, "%.120q is no compensation: the record was not made by a run", name).
+			WithHint("see who wrote it: its versions in the stores")
+	}
 	owners := map[string]any{postgres.Prefix: s.Postgres, routing.Prefix: s.Routing}
 	for prefix, owner := range owners {
 		verb, found := strings.CutPrefix(name, prefix)
