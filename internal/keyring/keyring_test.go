@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,58 @@ func TestTrustWindowIsJudgedByStoreTime(t *testing.T) {
 	}
 	if _, err := trust.VerifyDetached([]byte("Data"), signature, from); !failure.Is(err, failure.Corrupt) {
 		t.Errorf("changed data: %v", err)
+	}
+}
+
+// oneKey opens every header with the same key.
+type oneKey struct{ key keyring.SessionKey }
+
+func (k oneKey) SessionKey(context.Context, string, []byte) (keyring.SessionKey, error) {
+	return k.key, nil
+}
+
+// TestReleaseOfALongLog: a database that writes 128 GiB of WAL between backups
+// must be recoverable, and its answer must open.
+func TestReleaseOfALongLog(t *testing.T) {
+	t.Parallel()
+	a, b := generate(t, "a"), generate(t, "b")
+	recipients, err := keyring.NewRecipients(a.Public(), b.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, err := recipients.NewSession(keyring.CFB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := keyring.NewEphemeral()
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := make([]keyring.ReleaseItem, 32768)
+	for i := range items {
+		name := fmt.Sprintf("v1/%s/wal/7000000000000000000/00000001/%024X-0123456789abcdef0123456789abcdef.pgp", strings.Repeat("s", 63), i)
+		header := bytes.Repeat([]byte{byte(i), byte(i >> 8)}, 530) // two recipients of RSA 4096
+		items[i] = keyring.ReleaseItem{Object: name, Set: name, PKESK: header}
+	}
+	wire, err := json.Marshal(host.Request(items))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := keyring.ParseRequest(wire)
+	if err != nil {
+		t.Fatalf("%d bytes: %v", len(wire), err)
+	}
+	holder := keyring.Holder{Keys: oneKey{key}, Allow: func(keyring.ReleaseItem) error { return nil }}
+	sealed, err := holder.Release(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	released, err := host.Open(sealed)
+	if err != nil {
+		t.Fatalf("%d bytes: %v", len(sealed), err)
+	}
+	if _, err := released.SessionKey(t.Context(), "", items[len(items)-1].PKESK); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	maxReleaseItems = 8192
+	// maxReleaseItems is 512 GiB of WAL in segments of 16 MiB: a recovery asks for
+	// each. With two recipients of RSA 4096 that many headers fit a request.
+	maxReleaseItems = 32768
 	maxRequestBytes = 64 << 20
-	maxSealedBytes  = 4 << 20
+	maxSealedBytes  = 32 << 20 // as many keys, each under its object's name
 )
 
 // ReleaseItem asks for the session key behind one key header.
