@@ -5,26 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/terragonlabs/holdfast/internal/binding"
-	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/verify"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
-
-// as returns server as one of the plan's roles; empty is holdfast's own.
-func (t target) as(server pg.Server, role string) (pg.Server, error) {
-	if role == "" {
-		return server, nil
-	}
-	for _, known := range t.database.Roles {
-		if known.Name == role {
-			return binding.Login(server, known)
-		}
-	}
-	return pg.Server{}, failure.New(failure.NotFound, "the plan has no role %q of database %s", role, t.database.Name).
-		WithHint("add it to databases[].roles, or name another role for the check")
-}
 
 // judge puts what a query answered against the plan's expectation.
 func judge(check plan.Check, got verify.Result) CheckResult {

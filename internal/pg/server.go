@@ -28,6 +28,7 @@ type Server struct {
 	Password config.Secret `json:"-"`
 	SSLMode  string        `json:"ssl_mode,omitempty"` // libpq's sslmode; default "prefer"
 	Timeout  time.Duration `json:"timeout,omitempty"`  // of one connection attempt; default 5 s
+	Acting   string        `json:"acting,omitempty"`   // role whose rights each session takes after the login; "": User's own
 
 	// base is the connection string this Server was parsed from: it may carry
 	// settings that have no field here, such as sslrootcert. A pointer, since fmt
@@ -115,6 +116,9 @@ func (s Server) config() (*pgx.ConnConfig, error) {
 		return nil, failure.Invalid("server", "%s is not a usable connection", s)
 	}
 	parsed.Password = s.Password.Reveal()
+	if s.Acting != "" {
+		parsed.RuntimeParams["role"] = s.Acting
+	}
 	parsed.ConnectTimeout = s.Timeout
 	if s.Timeout <= 0 {
 		parsed.ConnectTimeout = DefaultConnectTimeout

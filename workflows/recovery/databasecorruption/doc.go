@@ -60,7 +60,7 @@
 //     kept aside, readable. Undo: swap back.
 //  24. Take a new base backup and prove that WAL flows on the new timeline.
 //  25. Rebuild the replica. Undo: put the old one back.
-//  26. Switch readers back, resume writes.
+//  26. Switch readers back, resume writes, log in as the application.
 //  27. Watch throughput, latency and replica lag against the baseline.
 //  28. Notify stakeholders of the recovery.
 //  29. Decision: keep the recovered database (commit), or roll back. Without a

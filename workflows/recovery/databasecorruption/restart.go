@@ -2,6 +2,7 @@ package databasecorruption
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
@@ -105,10 +106,25 @@ func (r *run) resume() error {
 	return nil
 }
 
+	if err := r.proveLogin(); err != nil {
+		return err
+	}
 // observe watches the database for the plan's time. Only now is it verified: RTO
 // ends at proved health, not at the last command.
 func (r *run) observe() (err error) {
 	r.observed, err = runbook.Do(r.Run, "Watch the database against its baseline", postgres.Ref.Observe, postgres.ObserveInput{
+// proveLogin shows that the fence is really gone: the application logs in where it
+// will. What could not be shown on the paused copy is settled by it.
+func (r *run) proveLogin() error {
+	proved, err := runbook.Do(r.Run, "Log in as the application at the service port", postgres.Ref.ProbeApplication,
+		postgres.CheckInput{Where: r.at(r.primary), Side: postgres.Serving}, runbook.Probe, r.on(r.primary), runbook.Required())
+	r.checked.Checks = slices.DeleteFunc(r.checked.Checks, func(before postgres.CheckResult) bool {
+		return slices.ContainsFunc(proved.Results, func(now postgres.CheckResult) bool { return now.Name == before.Name })
+	})
+	r.checked.Checks = append(r.checked.Checks, proved.Results...)
+	return err
+}
+
 		Where: r.at(r.primary), For: r.plan.Database.Observation.Duration.Std(), Baseline: r.damaged.Baseline,
 	}, runbook.Probe, r.on(r.primary))
 	if err != nil {
