@@ -14,6 +14,9 @@ type Class string
 const (
 	// Probe looks and changes nothing. Safe at any time.
 	Probe Class = "probe"
+	// Glance looks at what the run can go on without. Where nobody answers within
+	// a minute, as on a host that is gone, the answer is unknown. Safe at any time.
+	Glance Class = "glance"
 	// Announce tells people or records something; it changes no service. Safe at
 	// any time.
 	Announce Class = "announce"
@@ -49,6 +52,8 @@ func table(c Class) (options, bool) {
 		// A look answers within minutes or is asked again; heartbeats show that a
 		// long look (amcheck of a large table) is alive.
 		return options{StartToClose: 15 * time.Minute, Heartbeat: 30 * time.Second, ByClock: true, Retry: retry(4)}, true
+	case Glance:
+		return options{StartToClose: 30 * time.Second, Total: time.Minute, Retry: retry(3)}, true
 	case Announce:
 		// Short, and never worth holding up a recovery for.
 		return options{StartToClose: time.Minute, Total: 5 * time.Minute, Retry: retry(5)}, true

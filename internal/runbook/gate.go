@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/terragonlabs/holdfast/internal/approval"
@@ -68,9 +69,11 @@ func (rb *Run) passGate(name string, q *question) error {
 		}
 		return nil
 	case approval.Reject:
+		rb.abort(a.By, "gate "+strconv.Quote(name)+" was rejected: "+a.Reason)
 		return failure.New(failure.Refused, "gate %q was rejected by %s: %s", name, a.By, a.Reason).
 			WithHint("starter status --timeline")
 	default:
+		rb.abort(a.By, "gate "+strconv.Quote(name)+" expired: "+a.Reason)
 		return failure.New(failure.Refused, "gate %q expired: %s", name, a.Reason).
 			WithHint("nothing of the gated part was done; start the runbook again")
 	}

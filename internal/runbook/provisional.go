@@ -12,7 +12,8 @@ import (
 )
 
 // Provisional is a cut-over that can still be undone. From its beginning
-// people may commit or roll back at any time; at the plan's rollback deadline
+// people may commit or roll back at any time (a commit counts from the moment the
+// service serves again, or nothing but the decision is left); at the plan's rollback deadline
 // the plan's choice holds: commit, rollback, or none (it stays open and escalates).
 type Provisional struct {
 	rb *Run
@@ -74,11 +75,25 @@ func (rb *Run) watchProvisional(q *question) {
 		}
 		return
 	}
+	if !rb.awaitKeepable() {
+		return
+	}
 	rb.record(evidence.Entry{Kind: evidence.GatePassed, Title: q.Title, Actor: q.Answer.By, Detail: q.Answer.Reason})
 	rb.background++
 	rb.Commit(q.Answer.By)
 	rb.background--
 	rb.book.Committed = true
+}
+
+// awaitKeepable waits until there is something to keep. A commit may come as soon
+// as the cut-over does, but before the service serves again nothing is lost by
+// undoing, and without its undo a run that failed would leave writes frozen (L21).
+func (rb *Run) awaitKeepable() bool {
+	if !commitsOnceServing(rb.ctx) {
+		return true
+	}
+	err := workflow.Await(rb.ctx, func() bool { return rb.closed || rb.book.Instants.Serving.Known || rb.deciding })
+	return err == nil && !rb.closed
 }
 
 // applyDeadline gives an expired question the answer of the plan.
@@ -101,6 +116,7 @@ func (rb *Run) applyDeadline(q *question) {
 // returns at once: nothing is kept, and Close tears down.
 func (p *Provisional) Wait() error {
 	rb := p.rb
+	rb.deciding = true
 	settled := func() bool { return rb.book.Committed || rb.book.RolledBack }
 	for !settled() {
 		if err := rb.stopped(); err != nil {

@@ -71,12 +71,8 @@ const (
 
 // Instant sets a moment of the incident. A later change is an entry of its own.
 func (rb *Run) Instant(m Moment, i recovery.Instant) {
-	slots := map[Moment]*recovery.Instant{
-		Disrupted: &rb.book.Instants.Disrupted, Detected: &rb.book.Instants.Detected, Started: &rb.book.Instants.Started,
-		DataRecovered: &rb.book.Instants.DataRecovered, Serving: &rb.book.Instants.Serving, Verified: &rb.book.Instants.Verified,
-	}
-	slot, ok := slots[m]
-	if !ok || *slot == i {
+	slot := rb.slot(m)
+	if slot == nil || *slot == i {
 		return
 	}
 	kind := evidence.InstantSet
@@ -92,8 +88,20 @@ func (rb *Run) Instant(m Moment, i recovery.Instant) {
 	}})
 }
 
-// Happened sets a moment to now, by the workflow's clock.
+// slot is where m is kept; nil for a moment that is not the workflow's to set.
+func (rb *Run) slot(m Moment) *recovery.Instant {
+	return map[Moment]*recovery.Instant{
+		Disrupted: &rb.book.Instants.Disrupted, Detected: &rb.book.Instants.Detected, Started: &rb.book.Instants.Started,
+		DataRecovered: &rb.book.Instants.DataRecovered, Serving: &rb.book.Instants.Serving, Verified: &rb.book.Instants.Verified,
+	}[m]
+}
+
+// Happened sets a moment to now, by the workflow's clock. A moment happens once:
+// a run that continues as new comes by here again, later, and changes nothing.
 func (rb *Run) Happened(m Moment) {
+	if slot := rb.slot(m); slot == nil || slot.Known {
+		return
+	}
 	rb.Instant(m, recovery.Instant{At: rb.Now(), Source: "workflow", Known: true})
 }
 

@@ -1,5 +1,7 @@
 package runbook
 
+import "go.temporal.io/sdk/workflow"
+
 // Changes to what the kit does in a workflow (another activity, another order,
 // another timer) break runs that are in flight, unless the old way is kept for
 // them. Each change gets one predicate here, and is asked for where the two ways
@@ -11,4 +13,10 @@ package runbook
 //	}
 //
 // A predicate goes when no history older than the change is left under
-// testdata/replay and none is running. There is none yet.
+// testdata/replay and none is running.
+
+// commitsOnceServing: a commit counts from the moment the service serves again;
+// before, it counted at once, whatever was still to be done.
+func commitsOnceServing(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "commits-once-serving", workflow.DefaultVersion, 1) >= 1
+}

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/terragonlabs/holdfast/activities/catalog"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/runbook"
@@ -21,6 +24,7 @@ func (r *run) assess() error {
 	if err := r.Declare(); err != nil {
 		return err
 	}
+	r.Happened(runbook.Started)
 	if err := r.stopWrites(); err != nil {
 		return err
 	}
@@ -45,15 +49,26 @@ func (r *run) look() (err error) {
 }
 
 // lookAtReplica starts a look at the replica; the returned function waits for it.
-// A replica that cannot be reached does not hold up the recovery of its primary.
+// A replica that does not answer does not hold up the recovery of its primary:
+// readers are not sent there, and where its whole host is silent it is not rebuilt.
 func (r *run) lookAtReplica() (wait func() error) {
 	if r.replica == nil {
 		return func() error { return nil }
 	}
-	look := runbook.Go(r.Run, "Check connectivity of the replica", postgres.Ref.Inspect, r.at(*r.replica), runbook.Probe, r.on(*r.replica))
+	look := runbook.Go(r.Run, "Check connectivity of the replica", postgres.Ref.Inspect, r.at(*r.replica), runbook.Glance, r.on(*r.replica), runbook.Advisory())
 	return func() error {
-		_, err := look.Get()
-		return err
+		found, err := look.Get()
+		switch {
+		case temporal.IsCanceledError(err):
+			return err
+		case err != nil:
+			r.hostSilent = failure.Is(err, failure.Unavailable)
+			r.Finding("the replica could not be looked at: " + err.Error())
+		case !found.Reachable:
+			r.Finding("the replica does not answer: " + found.Why)
+		}
+		r.replicaReads = err == nil && found.Reachable
+		return nil
 	}
 }
 
@@ -66,11 +81,11 @@ func (r *run) stopWrites() (err error) {
 	return err
 }
 
-// switchReaders sends readers to the replica, which at least answers reads; the
-// undo sends them where they were.
+// switchReaders sends readers to the replica if it answers reads; the undo sends
+// them where they were.
 func (r *run) switchReaders() error {
 	endpoint := r.plan.Database.Endpoint
-	if r.replica == nil || endpoint.Kind == plan.EndpointNone {
+	if !r.replicaReads || endpoint.Kind == plan.EndpointNone {
 		return nil
 	}
 	in := routing.Input{PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name}

@@ -1,6 +1,8 @@
 package databasecorruption
 
 import (
+	"fmt"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/terragonlabs/holdfast/activities/notify"
@@ -39,7 +41,7 @@ func open(ctx workflow.Context, in Input) (*run, error) {
 	if !in.DetectedAt.IsZero() {
 		r.Instant(runbook.Detected, recovery.Instant{At: in.DetectedAt.UTC(), Source: r.reporter(), Known: true})
 	}
-	r.Instant(runbook.Started, recovery.Instant{At: workflow.GetInfo(ctx).WorkflowStartTime.UTC(), Source: "Temporal", Known: true})
+	r.measurePoint(nil) // unknown until data was read back
 	return r, nil
 }
 
@@ -77,16 +79,35 @@ func (r *run) spec() runbook.Spec {
 
 // notify tells people of questions, escalations and breaches.
 func (r *run) notify(rb *runbook.Run, notice runbook.Notice) error {
-	alert := r.alert("Investigating", notice.Title+"\n"+notice.Detail)
+	alert := r.alert(atFirst, notice.Title+"\n"+notice.Detail)
 	_, err := runbook.Do(rb, "Tell people: "+notice.Title, notify.Ref.Mail, notify.MailInput{
-		PlanHash: r.plan.PlanHash, Key: r.name() + "/" + notice.Title + "/" + string(notice.Kind), To: notice.To, Alert: alert,
+		PlanHash: r.plan.PlanHash, Key: r.name() + "/" + noticeKey(notice), To: notice.To, Alert: alert,
 	}, runbook.Announce)
 	return err
 }
 
+// noticeKey tells apart what people must see apart: mail with one key shows once.
+func noticeKey(notice runbook.Notice) string {
+	return fmt.Sprintf("%s/%s/%d/%d", notice.Kind, notice.Title, notice.Level.Level, notice.Opened.UnixNano())
+}
+
+// atFirst and nearTheEnd pick the plan's own word for where the incident is: the
+// first of its statuses; and the one before the last, when the service serves
+// again but is not yet let out of sight.
+func atFirst(statuses []string) string { return nth(statuses, 0) }
+
+func nearTheEnd(statuses []string) string { return nth(statuses, max(0, len(statuses)-2)) }
+
+func nth(words []string, n int) string {
+	if n >= len(words) {
+		return "unknown"
+	}
+	return words[n]
+}
+
 // announce tells stakeholders that the database serves again.
 func (r *run) announce() error {
-	alert := r.alert("Monitoring", "The database serves again. It was recovered "+r.choice().Target.String()+".")
+	alert := r.alert(nearTheEnd, "The database serves again. It was recovered "+r.choice().Target.String()+".")
 	alert.Actions = r.achievements()
 	_, err := runbook.Do(r.Run, "Notify stakeholders of the recovery", notify.Ref.Mail, notify.MailInput{
 		PlanHash: r.plan.PlanHash, Key: r.name() + "/recovered", To: r.plan.Notify, Alert: alert,
@@ -98,9 +119,9 @@ func (r *run) announce() error {
 }
 
 // alert is the plan's incident notification for this incident.
-func (r *run) alert(status, impact string) notify.Alert {
+func (r *run) alert(at func(statuses []string) string, impact string) notify.Alert {
 	return notify.Alert{
-		Title: r.plan.Alert.Title, Severity: string(r.severity()), Status: status, Started: r.in.DisruptedAt,
+		Title: r.plan.Alert.Title, Severity: string(r.severity()), Status: at(r.plan.Alert.Statuses), Started: r.in.DisruptedAt,
 		AffectedServices: []string{r.plan.Service.Title}, Impact: impact, Commander: r.commander(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/reporting"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/report"
 	"github.com/terragonlabs/holdfast/internal/runbook"
@@ -38,7 +39,7 @@ func (r *run) close(err error) (Result, error) {
 		result.Report = &written
 	}
 	if err == nil {
-		err = writeErr // a recovery without its evidence is not shown
+		err = boundary.Out(writeErr) // a recovery without its evidence is not shown
 	}
 	return result, err
 }

@@ -78,6 +78,10 @@ func (r *run) rebuildReplica() (wait func() error, err error) {
 	if r.replica == nil {
 		return func() error { return nil }, nil
 	}
+	if r.hostSilent { // waiting for it would keep writes stopped
+		r.Finding("the replica on " + r.replica.Host + " was not rebuilt: its host did not answer")
+		return func() error { return nil }, nil
+	}
 	in := postgres.ReplicaInput{Where: r.at(*r.replica), Primary: r.promoted.Identity}
 	if err := runbook.Undo(r.Run, "Put the old replica back", postgres.Ref.RestoreReplica, in, r.on(*r.replica)); err != nil {
 		return nil, err
@@ -102,17 +106,13 @@ func (r *run) resume() error {
 	if err != nil {
 		return err
 	}
+	if err := r.proveLogin(); err != nil {
+		return err
+	}
 	r.Happened(runbook.Serving)
 	return nil
 }
 
-	if err := r.proveLogin(); err != nil {
-		return err
-	}
-// observe watches the database for the plan's time. Only now is it verified: RTO
-// ends at proved health, not at the last command.
-func (r *run) observe() (err error) {
-	r.observed, err = runbook.Do(r.Run, "Watch the database against its baseline", postgres.Ref.Observe, postgres.ObserveInput{
 // proveLogin shows that the fence is really gone: the application logs in where it
 // will. What could not be shown on the paused copy is settled by it.
 func (r *run) proveLogin() error {
@@ -125,6 +125,10 @@ func (r *run) proveLogin() error {
 	return err
 }
 
+// observe watches the database for the plan's time. Only now is it verified: RTO
+// ends at proved health, not at the last command.
+func (r *run) observe() (err error) {
+	r.observed, err = runbook.Do(r.Run, "Watch the database against its baseline", postgres.Ref.Observe, postgres.ObserveInput{
 		Where: r.at(r.primary), For: r.plan.Database.Observation.Duration.Std(), Baseline: r.damaged.Baseline,
 	}, runbook.Probe, r.on(r.primary))
 	if err != nil {

@@ -66,21 +66,23 @@ type run struct {
 	primary plan.DatabaseHost
 	replica *plan.DatabaseHost // nil: the database has none
 
-	damaged     postgres.Inspection // the primary as found
-	readersAt   *readers            // where readers were sent before; nil: no endpoint
-	fence       postgres.Fence
-	extent      postgres.Extent
-	onset       postgres.OnsetReport
-	proposed    catalog.Proposed
-	released    postgres.Sealed
-	fetched     postgres.Fetched
-	replayed    postgres.Replayed
-	checked     cutOverPut
-	promoted    postgres.Promoted
-	swapped     postgres.Swapped
-	backup      postgres.BackedUp
-	archived    postgres.Archived
-	observed    postgres.Observation
-	provisional *runbook.Provisional
-	rpo         recovery.RPOResult
+	damaged      postgres.Inspection // the primary as found
+	replicaReads bool                // the replica answered at the first look
+	hostSilent   bool                // not even a worker on its host did
+	readersAt    *readers            // where readers were sent before; nil: no endpoint
+	fence        postgres.Fence
+	extent       postgres.Extent
+	onset        postgres.OnsetReport
+	proposed     catalog.Proposed
+	released     postgres.Sealed
+	fetched      postgres.Fetched
+	replayed     postgres.Replayed
+	checked      cutOverPut
+	promoted     postgres.Promoted
+	swapped      postgres.Swapped
+	backup       postgres.BackedUp
+	archived     postgres.Archived
+	observed     postgres.Observation
+	provisional  *runbook.Provisional
+	rpo          recovery.RPOResult
 }
