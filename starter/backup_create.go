@@ -97,7 +97,7 @@ func (a *app) createBackup(ctx context.Context, c creation) error {
 	if err != nil {
 		return s.done(resumable(err, c, config.Archive.SetID))
 	}
-	return s.done(a.printCreated(createdOf(result, s)))
+	return s.done(a.printCreated(createdOf(result)))
 }
 
 // resumable says how to go on with the parts that are stored already.
@@ -207,7 +207,7 @@ func (a archived) wait(ctx context.Context, timeline wal.Timeline, until wal.LSN
 	return err
 }
 
-func createdOf(result basebackup.Result, s shelf) created {
+func createdOf(result basebackup.Result) created {
 	set := archive.Set{Descriptor: result.Descriptor, Copies: map[string]archive.Copy{}}
 	for name := range result.Descriptor.StoreTimes {
 		set.Copies[name] = archive.Copy{}

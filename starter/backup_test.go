@@ -54,8 +54,10 @@ func TestBackupsWithoutTemporal(t *testing.T) {
 }
 
 func (h *house) create(more ...string) []string {
-	return append([]string{"backup", "create", "--database", houseDatabase, "--host", houseHost, "--signer", h.signer,
-		"--state-dir", filepath.Join(h.dir, "state")}, more...)
+	return append([]string{
+		"backup", "create", "--database", houseDatabase, "--host", houseHost, "--signer", h.signer,
+		"--state-dir", filepath.Join(h.dir, "state"),
+	}, more...)
 }
 
 func (h *house) listed(t *testing.T, sets ...string) {

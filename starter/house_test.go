@@ -135,7 +135,7 @@ func (h *house) makeStores(t *testing.T, p *plan.Plan) {
 
 func (h *house) makeKeys(t *testing.T, p *plan.Plan) {
 	t.Helper()
-	make := func(name string) (private string, public keyring.PublicKey, file string) {
+	generate := func(name string) (private string, public keyring.PublicKey, file string) {
 		code, out, complaints := starter(t, "key", "generate", "--recipient", name, "--email", name+"@example.org", "--out", h.dir, "-o", "json")
 		if code != 0 {
 			t.Fatalf("key generate: %s", complaints)
@@ -152,9 +152,9 @@ func (h *house) makeKeys(t *testing.T, p *plan.Plan) {
 		return made.PrivateFile, keys[0], made.PublicFile
 	}
 	for i := range p.Encryption.Recipients {
-		h.key, _, p.Encryption.Recipients[i].PublicKeyFile = make(p.Encryption.Recipients[i].Name)
+		h.key, _, p.Encryption.Recipients[i].PublicKeyFile = generate(p.Encryption.Recipients[i].Name)
 	}
-	private, public, _ := make("signer")
+	private, public, _ := generate("signer")
 	line, err := public.Line()
 	if err != nil {
 		t.Fatal(err)

@@ -55,11 +55,11 @@ func failedBy(subject, check string, err error) liveFinding {
 }
 
 // judged makes a finding of err, or of its absence.
-func judged(subject, check, detail string, err error) liveFinding {
+func judged(subject, check string, err error) liveFinding {
 	if err != nil {
 		return failedBy(subject, check, err)
 	}
-	return passed(subject, check, detail)
+	return passed(subject, check, "")
 }
 
 // checkLive looks at everything the plan names, parts beside one another. It
@@ -109,7 +109,7 @@ func liveKeys(p *plan.Plan) []liveFinding {
 	_, errRecipients := binding.Recipients(p)
 	_, errTrust := binding.Trust(p)
 	return []liveFinding{
-		judged("recipients", "public keys can be read", "", errRecipients),
-		judged("hosts", "signing keys can be read", "", errTrust),
+		judged("recipients", "public keys can be read", errRecipients),
+		judged("hosts", "signing keys can be read", errTrust),
 	}
 }

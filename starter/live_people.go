@@ -48,9 +48,9 @@ func liveMail(ctx context.Context, p *plan.Plan, to string) []liveFinding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
-	findings := []liveFinding{judged(subject, "answers, no mail sent", "", server.Probe(ctx))}
+	findings := []liveFinding{judged(subject, "answers, no mail sent", server.Probe(ctx))}
 	if to != "" {
-		findings = append(findings, judged(subject, "takes a mail for "+to, "", sendTestMail(ctx, p, server, to)))
+		findings = append(findings, judged(subject, "takes a mail for "+to, sendTestMail(ctx, p, server, to)))
 	}
 	return findings
 }

@@ -80,7 +80,7 @@ func (r *restoring) choose(ctx context.Context, target *recovery.Target) error {
 // cluster is meant.
 func (r *restoring) pick(listing *archive.Listing) (archive.Set, error) {
 	if r.flags.set == "" {
-		if set, any := newest(listing); any {
+		if set, found := newest(listing); found {
 			return set, nil
 		}
 		return archive.Set{}, failure.New(failure.NotFound, "no set of database %s is in any store that answers", r.database.Name).

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -231,15 +232,33 @@ func (a *app) showNews(status runbook.Status, shown map[string]runbook.StepState
 			continue
 		}
 		shown[step.Key] = step.State
-		fmt.Fprintf(a.out, "%s %s %s %s\n", step.Started.Format(time.TimeOnly), a.mark(step.State), step.Title, stepNote(step))
+		a.news(news{Step: &step}, func(w *tabwriter.Writer) {
+			fmt.Fprintf(w, "%s %s %s %s\n", step.Started.Format(time.TimeOnly), a.mark(step.State), step.Title, stepNote(step))
+		})
 	}
 	for _, question := range status.Questions {
 		if asked[question.Key] {
 			continue
 		}
 		asked[question.Key] = true
-		table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-		a.showQuestion(table, question)
-		_ = table.Flush() // the terminal is gone: the run is not
+		a.news(news{Question: &question}, func(w *tabwriter.Writer) { a.showQuestion(w, question) })
 	}
+}
+
+// news is one line of `status --watch -o json`.
+type news struct {
+	Step     *runbook.StepReport   `json:"step,omitempty"`
+	Question *runbook.OpenQuestion `json:"question,omitempty"`
+}
+
+// news prints what is new: one line of JSON, or for people. A terminal that went
+// away changes nothing for the run.
+func (a *app) news(n news, human func(*tabwriter.Writer)) {
+	if a.format == formatJSON {
+		_ = json.NewEncoder(a.out).Encode(n)
+		return
+	}
+	table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	human(table)
+	_ = table.Flush()
 }

@@ -98,9 +98,9 @@ func TestUndoIsRefusedWhileTheLeaseLives(t *testing.T) {
 	if complaints := h.must(t, failure.Refused.ExitCode(), args...); !strings.Contains(complaints, "held by the run itself") || !strings.Contains(complaints, "--force") {
 		t.Errorf("refusal: %s", complaints)
 	}
-	// Forced, it goes on to an activity that this process does not have: the
-	// record stays pending, and who forced it is in the stores.
-	h.must(t, failure.NotFound.ExitCode(), append(args, "--force", "--reason", "the server is gone")...)
+	// Forced, it goes on to an activity that is no compensation: the record stays
+	// pending, and who forced it is in the stores.
+	h.must(t, failure.Refused.ExitCode(), append(args, "--force", "--reason", "the server is gone")...)
 	notes := 0
 	for object, err := range stores[0].List(t.Context(), undoRun.Folder()+"break-glass/", store.ListOptions{}) {
 		if err != nil {

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"io"
+	"syscall"
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -64,11 +66,14 @@ func (s *Store) Put(ctx context.Context, key string, body io.ReaderAt, opts stor
 
 // settle decides what a refusal means by the mark of what is there now.
 func (s *Store) settle(ctx context.Context, u upload, refusal *failure.Error) (store.Object, error) {
-	if refusal.Class != failure.Exists && codeOf(refusal) != "NoSuchUpload" {
+	cut := cutShort(refusal)
+	if refusal.Class != failure.Exists && codeOf(refusal) != "NoSuchUpload" && !cut {
 		return store.Object{}, refusal
 	}
 	there, mark, err := s.head(ctx, u.key, "")
 	switch {
+	case cut && err != nil:
+		return store.Object{}, refusal
 	case failure.Is(err, failure.NotFound):
 		// Another writer was in the way and then failed or was undone.
 		refusal.Class = failure.Unavailable
@@ -80,6 +85,14 @@ func (s *Store) settle(ctx context.Context, u upload, refusal *failure.Error) (s
 	}
 	refusal.Class = failure.Exists
 	return store.Object{}, refusal
+}
+
+// cutShort reports whether the server hung up while the body was being sent.
+// Some answer a refusal at once and close: the answer is then lost with the
+// connection. A server that is down refuses connections instead, and is not asked
+// once more.
+func cutShort(refusal *failure.Error) bool {
+	return refusal.Class == failure.Unavailable && (errors.Is(refusal, syscall.ECONNRESET) || errors.Is(refusal, syscall.EPIPE))
 }
 
 // asAsked compares what the store says it made with what was asked for.
