@@ -5,10 +5,31 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/terragonlabs/holdfast/internal/binding"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/verify"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
+
+// as returns server as one of the plan's roles; empty is holdfast's own. One that
+// is shut out is acted for: what it may see and do is the same.
+func (t target) as(server pg.Server, role string, shut map[string]bool) (pg.Server, error) {
+	switch {
+	case role == "":
+		return server, nil
+	case shut[role]:
+		server.Acting = role
+		return server, nil
+	}
+	for _, known := range t.database.Roles {
+		if known.Name == role {
+			return binding.Login(server, known)
+		}
+	}
+	return pg.Server{}, failure.New(failure.NotFound, "the plan has no role %q of database %s", role, t.database.Name).
+		WithHint("add it to databases[].roles, or name another role for the check")
+}
 
 // judge puts what a query answered against the plan's expectation.
 func judge(check plan.Check, got verify.Result) CheckResult {
