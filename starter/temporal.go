@@ -49,6 +49,7 @@ func served(err error, run string) error {
 	var notFound *serviceerror.NotFound
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	var unavailable *serviceerror.Unavailable
+	var exceeded *serviceerror.DeadlineExceeded
 	var applied *temporal.ApplicationError
 	switch {
 	case err == nil:
@@ -61,6 +62,9 @@ func served(err error, run string) error {
 	case errors.As(err, &started):
 		return failure.New(failure.Refused, "run %s is already under way; one service has one run at a time", run).
 			WithHint("starter status --run %s", run)
+	case errors.As(err, &exceeded):
+		return failure.New(failure.Unavailable, "nobody answered for %s in time: %s", run, err).
+			WithHint("is a worker polling its queue? worker run --plan FILE --queues %s; temporal task-queue describe --task-queue %s", controlQueue, controlQueue)
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded):
 		return failure.Wrap(failure.Unavailable, err, "ask Temporal about %s", run)
 	}
