@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -132,9 +134,8 @@ func (h *house) requireProtected(t *testing.T) {
 // requireAside: the damaged database can still be read, as it was.
 func (h *house) requireAside(t *testing.T, damage scenario.Damage) {
 	t.Helper()
-	aside := *h.Primary
-	aside.Port = aside.AsidePort
-	conn, err := aside.Connect(h.ctx, h.Database().DBName)
+	conn, err := pgx.Connect(h.ctx, fmt.Sprintf("host=%s port=%d user=%s dbname=%s", filepath.Join(h.Primary.Workspace, "aside"),
+		h.Primary.AsidePort, h.Primary.Superuser, h.Database().DBName))
 	h.must(t, err)
 	defer conn.Close(h.ctx) //nolint:errcheck // read only
 	var deleted int64

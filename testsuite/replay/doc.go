@@ -6,5 +6,5 @@
 // Histories lie in each workflow package under testdata/replay, as JSON that
 // `temporal workflow show -o json` would write too. They are recorded with
 //
-//	go test ./workflows/... -run TestRecord -record
+//	TMPDIR=/srv/holdfast go test ./testsuite/e2e -run TestBadMigration -args -record
 package replay

@@ -30,7 +30,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !folders[filepath.Join(workflows, "recovery", "databasecorruption", "testdata", "replay")] {
-		t.Error("no history of the runbook for a corrupted database: make record")
+		t.Error("no history of the runbook for a corrupted database; record one: go test ./testsuite/e2e -run TestBadMigration -args -record")
 	}
 	for folder := range folders {
 		count, err := replay.Files(replayer, folder)
