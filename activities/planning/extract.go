@@ -52,7 +52,8 @@ func (a *Activities) extract(in Question) (plan.Extract, error) {
 		return plan.Extract{}, err
 	}
 	if extract.Service.Name != in.Service {
-		return plan.Extract{}, failure.Invalid("database", "%s belongs to service %s, not to %s", database, extract.Service.Name, in.Service)
+		return plan.Extract{}, failure.Invalid("database", "%s belongs to service %s, not to %s", database, extract.Service.Name, in.Service).
+			WithHint("leave the database out, or start the run for service %s: starter plan services lists them", extract.Service.Name)
 	}
 	return extract, nil
 }
