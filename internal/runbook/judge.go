@@ -100,7 +100,8 @@ func (rb *Run) checkApprover(q *question, m approval.Message) error {
 		return nil
 	}
 	if len(q.Roles) > 0 && !intersect(q.Roles, rb.spec.rolesOf(m.Person)) {
-		return failure.New(failure.Refused, "%s holds no role that may answer %q: %v", m.Person, q.Title, q.Roles)
+		return failure.New(failure.Refused, "%s holds no role that may answer %q: %v", m.Person, q.Title, q.Roles).
+			WithHint("ask one of these roles")
 	}
 	requester := m.Person == rb.spec.Requester || rb.book.Declared != nil && m.Person == rb.book.Declared.By
 	if m.Kind == approval.Approve && !q.Self && requester {
