@@ -78,6 +78,8 @@ type Fence struct {
 	Terminated int                 `json:"terminated"`
 	Newest     *recovery.Heartbeat `json:"newest,omitempty"`  // newest heartbeat acknowledged before the fence
 	Offline    bool                `json:"offline,omitempty"` // the server was down: it is kept from serving
+	// Unarchived says why the last acknowledged work may be in no store; "": all is.
+	Unarchived string `json:"unarchived,omitempty"`
 }
 
 // ExtentInput measures the extent of damage.
@@ -275,8 +277,9 @@ type Heartbeats struct {
 // LossInput asks what committed after the target.
 type LossInput struct {
 	Where
-	From  wal.LSN `json:"from"`           // where recovery ended
-	Until wal.LSN `json:"until,omitzero"` // the fence
+	From     wal.LSN      `json:"from"` // where recovery ended
+	Timeline wal.Timeline `json:"timeline,omitempty"`
+	Until    wal.LSN      `json:"until,omitzero"` // the fence
 }
 
 // Loss is the work that a recovery target leaves behind, from WAL.

@@ -35,6 +35,12 @@ func (a *Activities) measureLoss(ctx context.Context, in LossInput) (Loss, error
 	if err != nil {
 		return Loss{}, err
 	}
+	if in.Until != 0 && in.From >= in.Until {
+		if in.Timeline != identity.Timeline {
+			return Loss{Detail: "recovery ended on another timeline, at or after the position of the fence"}, nil
+		}
+		return Loss{Complete: true}, nil // recovered past the last possible write
+	}
 	local, err := localWAL(c, identity, 0, in.Until)
 	if err != nil {
 		return Loss{Detail: err.Error()}, nil //nolint:nilerr // unknown is the answer, and says why

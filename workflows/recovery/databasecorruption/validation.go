@@ -19,7 +19,7 @@ func (r *run) validate() error {
 	beats := runbook.Go(r.Run, "Read the heartbeats that survived", postgres.Ref.ReadHeartbeats, restored, runbook.Probe, r.on(r.primary))
 	login := runbook.Go(r.Run, "Log in as the application", postgres.Ref.ProbeApplication, restored, runbook.Probe, r.on(r.primary), runbook.Required())
 	loss := runbook.Go(r.Run, "Count the work after the target", postgres.Ref.MeasureLoss,
-		postgres.LossInput{Where: r.at(r.primary), From: r.replayed.Reached.LSN, Until: r.fence.LSN}, runbook.Probe, r.on(r.primary))
+		postgres.LossInput{Where: r.at(r.primary), From: r.replayed.Reached.LSN, Timeline: r.replayed.Reached.Timeline, Until: r.fence.LSN}, runbook.Probe, r.on(r.primary))
 
 	var errs [5]error
 	var found postgres.Heartbeats
