@@ -154,7 +154,8 @@ func (rb *Run) settle(s step, report int, q *question) (again bool, err error) {
 	default:
 		entry.Kind, r.State = evidence.StepAborted, StepAborted
 		rb.record(entry)
-		cause := failure.New(failure.Refused, "%s", r.Error)
+		cause := failure.New(failure.Refused, "%s", r.Error).
+			WithHint("starter status --run %s --timeline shows what was done and undone; mend the cause and start again", shellQuote(rb.id.WorkflowID))
 		rb.abort(a.By, "step "+strconv.Quote(s.title)+" failed and the run was aborted: "+a.Reason)
 		return false, failure.Wrap(failure.Refused, cause, "abort at step %q by %s", s.title, a.By)
 	}

@@ -24,9 +24,8 @@ func TestRejectedCutOverIsUndone(t *testing.T) {
 	_, err := h.Start(h.ctx, damage)
 	h.must(t, err)
 	h.must(t, h.Follow(h.ctx, &rejecter{house: h, t: t}))
-	summary := h.requireAborted(t)
-	if len(summary.Refused) == 0 {
-		t.Error("the refused approvals are not in the summary")
+	if status := h.requireAborted(t); len(status.Refused) != 3 {
+		t.Errorf("approvals of three people were refused, the run counts %+v", status.Refused)
 	}
 	h.requireUntouched(t, damage)
 }
@@ -144,20 +143,17 @@ func (s *stuck) Asked(ctx context.Context, status runbook.Status, question runbo
 	return s.Decide(ctx, nil, approval.Resolve, question, person, "--abort", "--reason", "it cannot work")
 }
 
-// requireAborted: the run ended, undid everything, and says so.
-func (h *house) requireAborted(t *testing.T) runbook.Summary {
+// requireAborted: the run ended with an error, and undid everything.
+func (h *house) requireAborted(t *testing.T) runbook.Status {
 	t.Helper()
+	_, err := h.Result(h.ctx)
+	requireClass(t, err, failure.Refused)
 	status, err := h.Status(h.ctx)
 	h.must(t, err)
-	if len(status.Undos) > 0 {
-		t.Errorf("not undone: %v", status.Undos)
+	if status.State != runbook.StateEnded || len(status.Undos) > 0 {
+		t.Errorf("state %s, not undone: %v", status.State, status.Undos)
 	}
-	result, err := h.Result(h.ctx)
-	var applied *scenario.Refusal
-	if err == nil && result.Summary.Outcome == runbook.Recovered || errors.As(err, &applied) {
-		t.Errorf("outcome %s, %v", result.Summary.Outcome, err)
-	}
-	return result.Summary
+	return status
 }
 
 // requireUntouched: the application writes on the database it had, damage and all.
