@@ -18,6 +18,8 @@ TOOLS_HASH := $(shell sha256sum testsuite/tools/versions.txt | cut -c1-12)
 export HOLDFAST_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/holdfast/tools/$(TOOLS_HASH)
 # -mod=readonly: a build never edits go.mod. Nothing of the caller's own flags gets in.
 export GOFLAGS := -mod=readonly -buildvcs=false
+# Without credentials the AWS client asks the machine's metadata service: never from here.
+export AWS_EC2_METADATA_DISABLED := true
 WITH_TOOLS := PATH="$(HOLDFAST_TOOLS):$$PATH"
 
 # Real servers share the machine: two packages at a time keep their timings honest.

@@ -30,7 +30,7 @@ func (a *app) commands() []*cobra.Command {
 	}{
 		{groupRun, []*cobra.Command{a.runCommand(), a.statusCommand(), a.reportCommand(), a.undoCommand()}},
 		{groupDecide, a.decisionCommands()},
-		{groupData, []*cobra.Command{a.backupCommand(), a.restorePointCommand()}},
+		{groupData, []*cobra.Command{a.backupCommand(), a.restorePointCommand(), a.databaseCommand()}},
 		{groupPlan, []*cobra.Command{a.planCommand(), a.keyCommand()}},
 	} {
 		for _, command := range part.commands {

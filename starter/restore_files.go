@@ -104,7 +104,7 @@ func (r *restoring) prove(ctx context.Context, target recovery.Target, named rec
 	if r.flags.set != "" {
 		sets = []recovery.SetSummary{named}
 	}
-	points, err := restorePoints(ctx, r.stores, r.database.Name)
+	points, err := catalog.Points(ctx, r.stores, r.database.Name)
 	if err != nil {
 		return err
 	}

@@ -2,22 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"text/tabwriter"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/terragonlabs/holdfast/activities/catalog"
 	"github.com/terragonlabs/holdfast/internal/binding"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/inspect"
 	"github.com/terragonlabs/holdfast/internal/recovery"
-	"github.com/terragonlabs/holdfast/internal/store"
-	"github.com/terragonlabs/holdfast/internal/store/replicate"
 )
 
 func (a *app) restorePointCommand() *cobra.Command {
@@ -66,7 +62,7 @@ func (a *app) createRestorePoint(ctx context.Context, database, name string) err
 	if err != nil {
 		return err
 	}
-	taken, err := restorePoints(ctx, s.stores, s.database.Name)
+	taken, err := catalog.Points(ctx, s.stores, s.database.Name)
 	if err != nil {
 		return s.done(err)
 	}
@@ -123,62 +119,7 @@ func makePoint(ctx context.Context, s shelf, name string) (recovery.RestorePoint
 	return point, err
 }
 
-const maxPointBytes = 4 << 10
-
-func pointsPrefix(source string) string { return "v1/" + source + "/restore-points/" }
-
 func keepPoint(ctx context.Context, s shelf, point recovery.RestorePoint) (pointOut, error) {
-	body, err := json.Marshal(point)
-	if err != nil {
-		return pointOut{}, failure.Wrap(failure.Internal, err, "encode restore point")
-	}
-	key := pointsPrefix(s.database.Name) + url.PathEscape(point.Name) + ".json"
-	copies, err := replicate.Put(ctx, s.stores, key, body, time.Time{})
+	copies, err := catalog.KeepPoint(ctx, s.stores, s.database.Name, point)
 	return pointOut{RestorePoint: point, Stores: copies.Stores, Missing: copies.Missing}, err
-}
-
-// restorePoints reads the recorded points of a source from all stores. A store
-// that does not answer is left out; none that answers is an error.
-func restorePoints(ctx context.Context, stores []store.Store, source string) ([]recovery.RestorePoint, error) {
-	keys := map[string]bool{}
-	var last error
-	answered := 0
-	for _, one := range stores {
-		if err := addKeys(ctx, one, pointsPrefix(source), keys); err != nil {
-			last = err
-			continue
-		}
-		answered++
-	}
-	if answered == 0 {
-		return nil, failure.Wrap(failure.Unavailable, last, "list restore points")
-	}
-	var points []recovery.RestorePoint
-	for key := range keys {
-		body, err := replicate.Get(ctx, stores, key, store.Digest{}, maxPointBytes)
-		if err != nil {
-			return nil, err
-		}
-		var point recovery.RestorePoint
-		if err := json.Unmarshal(body, &point); err != nil {
-			return nil, failure.Wrap(failure.Corrupt, err, "read %s", key)
-		}
-		points = append(points, point)
-	}
-	return points, nil
-}
-
-// maxPoints bounds what a hostile store can make this program read.
-const maxPoints = 10_000
-
-func addKeys(ctx context.Context, s store.Store, prefix string, keys map[string]bool) error {
-	for object, err := range s.List(ctx, prefix, store.ListOptions{}) {
-		if err != nil {
-			return err
-		}
-		if keys[object.Key] = true; len(keys) > maxPoints {
-			return failure.New(failure.Corrupt, "store %s holds more than %d restore points", s.Name(), maxPoints)
-		}
-	}
-	return nil
 }

@@ -59,9 +59,13 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 		proposal.Alternatives = proposal.Alternatives[:min(alternatives, len(proposal.Alternatives))]
 		out.Proposal, target = &proposal, &proposal.Target
 	}
+	points, err := Points(ctx, a.stores, in.Database)
+	if err != nil {
+		return Proposed{}, err
+	}
 	out.Choice, err = recovery.Choose(recovery.Question{
 		Target: *target, SystemID: in.SystemID, Sets: survey.Sets, WAL: survey.WAL,
-		Heartbeats: survey.Heartbeats, RestorePoints: in.RestorePoints, Now: time.Now().UTC(),
+		Heartbeats: survey.Heartbeats, RestorePoints: append(points, in.RestorePoints...), Now: time.Now().UTC(),
 	})
 	return out, err
 }
