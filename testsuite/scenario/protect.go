@@ -6,8 +6,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/terragonlabs/holdfast/internal/pg/cluster"
-	"github.com/terragonlabs/holdfast/internal/pg/heartbeat"
 	"github.com/terragonlabs/holdfast/testsuite/stack"
 	"github.com/terragonlabs/holdfast/testsuite/stack/dataset"
 )
@@ -37,33 +35,14 @@ func (s *Scenario) Connect(ctx context.Context) (*pgx.Conn, error) {
 
 // Protect enrolls the database, and starts the WAL daemon and all workers.
 func (s *Scenario) Protect(ctx context.Context) error {
-	if err := s.enroll(ctx); err != nil {
+	enroll := []string{"database", "enroll", "--database", s.Database().Name, "--host", s.Primary.Host}
+	if err := s.Starter(ctx, nil, enroll...); err != nil {
 		return err
 	}
 	if _, err := s.WALDaemon(ctx); err != nil {
 		return err
 	}
 	return s.startWorkers(ctx)
-}
-
-// enroll makes the heartbeat table and marks the data directory.
-func (s *Scenario) enroll(ctx context.Context) error {
-	conn, err := s.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }() // everything has been answered
-	if err := heartbeat.Enroll(ctx, conn, heartbeat.EnrollOptions{Writer: s.Primary.Superuser}); err != nil {
-		return err
-	}
-	opened, err := cluster.Open(cluster.Config{
-		DataDir: s.Primary.DataDir, BinDir: s.Primary.BinDir, SocketDir: s.Primary.SocketDir, Port: s.Primary.Port,
-	})
-	if err != nil {
-		return err
-	}
-	_, err = opened.Enroll()
-	return err
 }
 
 // startWorkers starts a worker on every host the database and its endpoint live
