@@ -84,6 +84,7 @@ func TestReplayToEveryKindOfTargetThenPromote(t *testing.T) {
 		"lsn":    {replay.Target{Kind: replay.ByLSN, LSN: lsn}, 1100},
 		"name":   {replay.Target{Kind: replay.ByName, Name: "good", Inclusive: true}, 1100},
 		"latest": {replay.Target{Kind: replay.Latest, LSN: end}, 0},
+		"latest, proved to behind the last record": {replay.Target{Kind: replay.Latest, LSN: end + 1<<20}, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -74,6 +74,7 @@ type follower struct {
 
 	begin   time.Time
 	first   wal.LSN
+	last    state // the look before
 	reached Reached
 }
 
@@ -83,6 +84,7 @@ type state struct {
 	lsn                wal.LSN
 	lastCommit         *time.Time
 	timeline           wal.Timeline
+	starved            bool // the archive has no more: replay waits to ask again
 }
 
 func (f *follower) look(ctx context.Context) (bool, error) {
@@ -124,8 +126,10 @@ func read(ctx context.Context, conn *pgx.Conn) (state, error) {
 	var timeline int32
 	err = conn.QueryRow(ctx, `SELECT r, CASE WHEN r THEN `+pause+` ELSE false END, pg_last_wal_replay_lsn()::text,
 		pg_last_xact_replay_timestamp(), (SELECT greatest(c.timeline_id, m.min_recovery_end_timeline)
-		FROM pg_control_checkpoint() c, pg_control_recovery() m) FROM pg_is_in_recovery() r`).
-		Scan(&now.recovering, &now.paused, &position, &now.lastCommit, &timeline)
+		FROM pg_control_checkpoint() c, pg_control_recovery() m),
+		EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval')
+		FROM pg_is_in_recovery() r`).
+		Scan(&now.recovering, &now.paused, &position, &now.lastCommit, &timeline, &now.starved)
 	if err != nil {
 		return state{}, pg.Classify(err, "ask how far replay is")
 	}
@@ -137,10 +141,16 @@ func read(ctx context.Context, conn *pgx.Conn) (state, error) {
 }
 
 // arrived: a target stops replay itself; "latest" is reached when the proven
-// end was replayed.
+// end was replayed. That end may lie behind the last whole record (a record cut
+// off, or the rest of a segment that was ended early): then replay stands still
+// and the archive has no more, twice in a row. Whether that is far enough is for
+// the caller to compare.
 func (f *follower) arrived(now state) bool {
 	if f.target.Kind == Latest {
-		return now.lsn >= f.target.LSN
+		still := now.starved && f.last.starved && now.lsn == f.last.lsn
+		f.last = now
+		stopped := now.paused && len(f.words(tooSmall)) == 0 // by an earlier call
+		return now.lsn >= f.target.LSN || still || stopped
 	}
 	return now.paused && len(f.stopWords()) > 0
 }
@@ -153,13 +163,16 @@ func (f *follower) pause(ctx context.Context) error {
 	})
 }
 
+// tooSmall is what PostgreSQL says when it pauses for its settings.
+const tooSmall = "insufficient parameter settings"
+
 // pausedEarly: PostgreSQL also pauses when its settings are too small for the
 // primary's; waiting would last forever.
 func (f *follower) pausedEarly(now state) error {
-	if !now.paused || f.target.Kind == Latest {
+	if !now.paused {
 		return nil
 	}
-	if words := f.words("insufficient parameter settings"); len(words) > 0 {
+	if words := f.words(tooSmall); len(words) > 0 {
 		return failure.New(failure.InvalidInput, "replay paused at %s, before its target: %s", now.lsn, words[0]).
 			WithHint("read %s and raise the settings it names", f.cluster.LogFile)
 	}

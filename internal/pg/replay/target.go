@@ -68,6 +68,7 @@ func (t Target) settings() map[string]string {
 	case Immediate:
 		lines["recovery_target"] = "immediate"
 	case Latest:
+		lines["wal_retrieve_retry_interval"] = "500ms" // the end shows sooner; the archive is asked no more than that
 	}
 	return lines
 }
