@@ -28,7 +28,7 @@ func Start(ctx context.Context) *Pulse {
 	}
 	beating, cancel := context.WithCancel(ctx)
 	p.stop = cancel
-	go p.beat(beating)
+	go p.beat(ctx, beating)
 	return p
 }
 
@@ -46,7 +46,9 @@ func (p *Pulse) Stop() {
 	<-p.done
 }
 
-func (p *Pulse) beat(ctx context.Context) {
+// beat records on ctx, the activity's own, and ends with beating: a beat under way
+// when the work is done is finished, not canceled with a warning.
+func (p *Pulse) beat(ctx, beating context.Context) {
 	defer close(p.done)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -60,7 +62,7 @@ func (p *Pulse) beat(ctx context.Context) {
 			activity.RecordHeartbeat(ctx, latest)
 		}
 		select {
-		case <-ctx.Done():
+		case <-beating.Done():
 			return
 		case <-ticker.C:
 		}

@@ -37,6 +37,7 @@ func TestTemporalAloneSuffices(t *testing.T) {
 		return status.State == runbook.StateEnded, nil
 	})
 	h.requireRecovered(t)
+	h.keepHistory(t, "signals-only")
 	h.requireServing(t)
 	h.requireTruth(t, damage)
 }

@@ -16,7 +16,7 @@ import (
 // backup and again in the middle of the cut-over. Temporal learns of a dead worker
 // by its missing heartbeats, so each kill costs that time.
 func TestKilledWorkerGoesOn(t *testing.T) {
-	h := protected(t, func(o *scenario.Options) { o.Observation = time.Second })
+	h := protected(t, func(o *scenario.Options) { o.Observation = 5 * time.Second })
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 4*time.Minute)
 	defer cancel()
 	h.ctx = ctx
