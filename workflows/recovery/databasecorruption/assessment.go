@@ -119,7 +119,7 @@ func (r *run) examine() (err error) {
 // choose proposes a target and the way to it, and asks the commander.
 func (r *run) choose() (err error) {
 	r.proposed, err = runbook.Do(r.Run, "Propose the recovery target", catalog.Ref.Propose, catalog.ProposeInput{
-		PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, SystemID: r.damaged.Identity.SystemID,
+		PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, SystemID: r.damaged.Identity.SystemID, Timeline: r.damaged.Identity.Timeline,
 		Target: r.in.Target, Onsets: r.evidence(), RestorePoints: r.onset.RestorePoints,
 		Disrupted: r.in.DisruptedAt, Fenced: r.fence.At,
 	}, runbook.Probe, runbook.Required())

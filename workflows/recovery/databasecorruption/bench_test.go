@@ -36,6 +36,9 @@ import (
 // firstRun is the run ID that the SDK's test environment gives every run.
 const firstRun = "default-test-run-id"
 
+// mostTicks ends a test whose run does not: half a day.
+const mostTicks = 4000
+
 // bench is one run in the SDK's test environment: the plan, the planning, the
 // evidence and the report are real, on stores in directories.
 type bench struct {
@@ -48,6 +51,7 @@ type bench struct {
 	seq    uint64
 	answer func(q runbook.OpenQuestion) []approval.Message // what people send for an open question
 	tick   time.Duration                                   // of workflow time, at which people look
+	ticks  int
 	ended  bool
 }
 
@@ -156,6 +160,12 @@ func (b *bench) run() error {
 func (b *bench) watch() {
 	b.env.RegisterDelayedCallback(func() {
 		if b.ended || b.env.IsWorkflowCompleted() {
+			return
+		}
+		if b.ticks++; b.ticks > mostTicks {
+			s := b.status()
+			b.t.Errorf("the run does not end: %s, questions %v, refused %v", s.State, s.Questions, s.Refused)
+			b.env.CancelWorkflow()
 			return
 		}
 		for _, q := range b.status().Questions {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
+	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
 
@@ -134,7 +135,11 @@ func (r *run) observe() (err error) {
 	if err != nil {
 		return err
 	}
-	if watched(r.observed) {
+	failed := worst(r.observed.Verdicts) == recovery.VerdictMissed
+	if failed {
+		r.Finding("the recovered database does not perform as before: see the checks")
+	}
+	if watched(r.observed) && !failed {
 		r.Happened(runbook.Verified)
 	}
 	return nil
