@@ -40,6 +40,8 @@ type WriteInput struct {
 	Run   record.Run    `json:"run"`
 	Draft report.Input  `json:"draft"`
 	Head  evidence.Head `json:"head"` // of the whole timeline
+	// Roles holds, for each person who may have decided, the roles they hold.
+	Roles map[string]string `json:"roles,omitempty"`
 }
 
 // Written says where a report is.
@@ -75,7 +77,7 @@ func (a *Activities) write(ctx context.Context, in WriteInput) (Written, error) 
 		})
 	}
 	draft.Timeline = entries
-	draft.Gates = gatesOf(entries)
+	draft.Gates = gatesOf(entries, in.Roles)
 	return a.keep(ctx, in.Run, draft, written)
 }
 

@@ -59,3 +59,20 @@ func (r *run) name() string {
 	execution := workflow.GetInfo(r.ctx)
 	return execution.WorkflowExecution.ID + "/" + execution.FirstRunID
 }
+
+// rolesHeld names the roles of each person, for the report.
+func (r *run) rolesHeld() map[string]string {
+	held := map[string]string{}
+	for _, role := range r.plan.Roles {
+		for _, person := range []string{role.Primary, role.Backup} {
+			switch {
+			case person == "":
+			case held[person] == "":
+				held[person] = role.Title
+			default:
+				held[person] += ", " + role.Title
+			}
+		}
+	}
+	return held
+}

@@ -33,7 +33,7 @@ func (r *run) close(err error) (Result, error) {
 	}
 	written, writeErr := runbook.Outside(r.ctx, "Write the report", reporting.Ref.Write, reporting.WriteInput{
 		Run:   evidence.Run{WorkflowID: summary.WorkflowID, FirstRunID: summary.FirstRunID},
-		Draft: r.draft(result), Head: summary.Head,
+		Draft: r.draft(result), Head: summary.Head, Roles: r.rolesHeld(),
 	})
 	if writeErr == nil {
 		result.Report = &written
