@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
@@ -127,6 +128,9 @@ func replaceConfig(path, text string) (err error) {
 	if err = temporary.Chmod(info.Mode().Perm()); err != nil {
 		return err
 	}
+	if err = keepOwner(temporary, info); err != nil {
+		return err
+	}
 	if err = temporary.Sync(); err != nil {
 		return err
 	}
@@ -134,4 +138,14 @@ func replaceConfig(path, text string) (err error) {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)
+}
+
+// keepOwner gives file the owner of the one it replaces. Written as root it would
+// be root's, PgBouncer could not read it, and its RELOAD would keep the old route.
+func keepOwner(file *os.File, old os.FileInfo) error {
+	was, ok := old.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 { // nobody else can give a file away
+		return nil
+	}
+	return file.Chown(int(was.Uid), int(was.Gid))
 }

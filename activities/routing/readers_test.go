@@ -1,0 +1,127 @@
+package routing_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/terragonlabs/holdfast/activities/routing"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
+	"github.com/terragonlabs/holdfast/internal/plan"
+)
+
+// pooler is a real PgBouncer with two entries, and a plan that names it.
+type pooler struct {
+	config string
+	plan   *plan.Plan
+	at     routing.Input
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	for _, path := range []string{filepath.Join(os.Getenv("HOLDFAST_TOOLS"), "pgbouncer"), "pgbouncer", "/usr/sbin/pgbouncer"} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found
+		}
+	}
+	t.Fatal("pgbouncer is missing: run make tools")
+	return ""
+}
+
+func start(t *testing.T) *pooler {
+	t.Helper()
+	dir, port, owner := pgtest.Dir(t), pgtest.Port(t), pgtest.Owner(t)
+	p := &pooler{config: filepath.Join(dir, "pgbouncer.ini")}
+	require.NoError(t, owner.WriteFile(filepath.Join(dir, "users.txt"), []byte(`"boss" ""`+"\n"), 0o600))
+	require.NoError(t, owner.WriteFile(p.config, []byte(strings.Join([]string{
+		"[databases]", "desk = host=127.0.0.1 port=6001 dbname=Bookings", "desk_read = host=127.0.0.1 port=6001 dbname=Bookings pool_size=5", "",
+		"[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + strconv.Itoa(port), "unix_socket_dir = " + dir,
+		"auth_type = any", "auth_file = " + filepath.Join(dir, "users.txt"), "admin_users = boss", "",
+	}, "\n")), 0o600))
+	process := exec.CommandContext(t.Context(), program(t), p.config)
+	process.SysProcAttr = owner.Attributes()
+	require.NoError(t, process.Start())
+	t.Cleanup(func() {
+		_ = process.Process.Kill() // it may have ended with the test's context
+		_ = process.Wait()         // it was killed; its status says so
+	})
+	var err error
+	p.plan, _, err = plan.Load(filepath.Join("..", "..", "internal", "plan", "testdata", "second.yaml"))
+	require.NoError(t, err)
+	p.plan.Databases[0].Endpoint = plan.Endpoint{
+		Kind: plan.EndpointPgBouncer, Host: "quay-1", ConfigFile: p.config, WriterEntry: "desk", ReaderEntry: "desk_read",
+		AdminConn: fmt.Sprintf("host=127.0.0.1 port=%d user=boss dbname=pgbouncer sslmode=disable", port),
+	}
+	p.at = routing.Input{PlanHash: p.plan.Hash(), Database: "bookings"}
+	require.Eventually(t, func() bool {
+		_, err := routing.New(p.plan).Readers(t.Context(), p.at)
+		return err == nil
+	}, 10*time.Second, 50*time.Millisecond)
+	return p
+}
+
+func (p *pooler) text(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(p.config)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestReadersAreSentThereAndBack(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	activities, before := routing.New(p.plan), p.text(t)
+	from, err := activities.Readers(t.Context(), p.at)
+	require.NoError(t, err)
+	require.Equal(t, routing.Server{Address: "127.0.0.1", Port: 6001}, from)
+
+	to := routing.Server{Address: "127.0.0.2", Port: 6002}
+	for range 2 { // twice is harmless
+		sent, err := activities.SendReaders(t.Context(), routing.Redirection{Input: p.at, To: to})
+		require.NoError(t, err)
+		require.Equal(t, to, sent)
+		now, err := activities.Readers(t.Context(), p.at)
+		require.NoError(t, err)
+		require.Equal(t, to, now, "PgBouncer itself says so")
+	}
+	require.Contains(t, p.text(t), "desk = host=127.0.0.1 port=6001", "writers stay where they are")
+	_, err = activities.SendReaders(t.Context(), routing.Redirection{Input: p.at, To: from})
+	require.NoError(t, err)
+	require.Equal(t, before, p.text(t), "nothing is left of the detour")
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	before := p.text(t)
+	for name, row := range map[string]struct {
+		spoil func(in *routing.Input, e *plan.Endpoint)
+		class failure.Class
+	}{
+		"entry missing":    {func(_ *routing.Input, e *plan.Endpoint) { e.ReaderEntry = "nobody" }, failure.NotFound},
+		"another plan":     {func(in *routing.Input, _ *plan.Endpoint) { in.PlanHash = "" }, failure.IdentityMismatch},
+		"unknown database": {func(in *routing.Input, _ *plan.Endpoint) { in.Database = "tides" }, failure.NotFound},
+		"no endpoint":      {func(_ *routing.Input, e *plan.Endpoint) { e.Kind = plan.EndpointNone }, failure.InvalidInput},
+		"nobody listens": {func(_ *routing.Input, e *plan.Endpoint) {
+			e.AdminConn = "host=127.0.0.1 port=1 user=boss dbname=pgbouncer sslmode=disable"
+		}, failure.Unavailable},
+	} {
+		spoiled, in := *p.plan, p.at
+		spoiled.Databases = append([]plan.Database(nil), p.plan.Databases...)
+		row.spoil(&in, &spoiled.Databases[0].Endpoint)
+		_, err := routing.New(&spoiled).Readers(t.Context(), in)
+		require.Equal(t, row.class, failure.ClassOf(boundary.In(err)), "%s: %v", name, err)
+		_, err = routing.New(&spoiled).SendReaders(t.Context(), routing.Redirection{Input: in, To: routing.Server{Address: "127.0.0.1", Port: 6001}})
+		require.Equal(t, row.class, failure.ClassOf(boundary.In(err)), "%s: %v", name, err)
+		require.Equal(t, before, p.text(t), name)
+	}
+}
