@@ -76,7 +76,7 @@ func (h *house) signalByCLI(t *testing.T, status runbook.Status, question runboo
 	if kind == approval.Resolve || kind == approval.Extend {
 		t.Fatalf("%s: %s", question.Title, question.Choice)
 	}
-	if kind == approval.Commit && !status.Instants.Verified.Known {
+	if scenario.Early(status, kind) {
 		return
 	}
 	person, err := h.Person(status, question, kind)

@@ -30,7 +30,7 @@ func (h *house) keepHistory(t *testing.T, name string) {
 // await looks until something is so, or the test's time is over.
 func (h *house) await(t *testing.T, what string, look func() (bool, error)) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		done, err := look()

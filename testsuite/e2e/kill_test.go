@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,13 +12,17 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/runbook"
 	"github.com/terragonlabs/holdfast/testsuite/scenario"
+	"github.com/terragonlabs/holdfast/testsuite/stack/dataset"
 )
 
 // TestKilledWorkerGoesOn kills the host's worker with SIGKILL while it fetches the
 // backup and again in the middle of the cut-over. Temporal learns of a dead worker
 // by its missing heartbeats, so each kill costs that time.
 func TestKilledWorkerGoesOn(t *testing.T) {
-	h := protected(t, func(o *scenario.Options) { o.Observation = 5 * time.Second })
+	h := protected(t, func(o *scenario.Options) {
+		o.Observation = 5 * time.Second
+		o.Size = dataset.Size{Experiments: 2_000, Results: 40_000, Models: 1_000} // so that a fetch is not over at once
+	})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 4*time.Minute)
 	defer cancel()
 	h.ctx = ctx
@@ -24,8 +30,8 @@ func TestKilledWorkerGoesOn(t *testing.T) {
 	_, err := h.Start(h.ctx, damage)
 	h.must(t, err)
 	signer := h.signer(t)
-	killer := &killer{Signer: signer, house: h, t: t, at: map[string]bool{
-		"Fetch the backup set into the workspace": true, "Cut over to the restored database": true,
+	killer := &killer{Signer: signer, house: h, t: t, at: map[string]func() (bool, error){
+		"Fetch the backup set into the workspace": h.filesArrive, "Cut over to the restored database": h.portIsClosed,
 	}}
 	h.must(t, h.Follow(h.ctx, killer))
 	h.requireRecovered(t)
@@ -40,20 +46,38 @@ func TestKilledWorkerGoesOn(t *testing.T) {
 	h.requireTruth(t, damage)
 }
 
-// killer kills the primary's worker when one of some steps begins, each once.
+// filesArrive says that a set is being restored: its first files are there.
+func (h *house) filesArrive() (bool, error) {
+	found, err := filepath.Glob(filepath.Join(h.Primary.Workspace, "run-*", "data", "*"))
+	return len(found) > 0, err
+}
+
+// portIsClosed says that the cut-over is between the two clusters: nobody serves.
+func (h *house) portIsClosed() (bool, error) {
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", h.Primary.Port))
+	if err != nil {
+		return true, nil //nolint:nilerr // which is what is waited for
+	}
+	return false, conn.Close()
+}
+
+// killer kills the primary's worker in the middle of some steps, each once: when
+// the step has begun and what tells its middle is so.
 type killer struct {
 	*scenario.Signer
 	house *house
 	t     *testing.T
-	at    map[string]bool
+	at    map[string]func() (bool, error)
 }
 
 func (k *killer) Step(step runbook.StepReport) {
 	k.Signer.Step(step)
-	if step.State != runbook.StepRunning || !k.at[step.Title] {
+	middle, wanted := k.at[step.Title]
+	if step.State != runbook.StepRunning || !wanted {
 		return
 	}
 	delete(k.at, step.Title)
+	k.house.await(k.t, "the middle of "+step.Title, middle)
 	k.t.Logf("kill the worker of %s at %q", k.house.Primary.Host, step.Title)
 	k.house.must(k.t, k.house.Restart(k.house.ctx, k.house.Primary.Host))
 }

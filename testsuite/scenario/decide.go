@@ -59,7 +59,7 @@ func (s *Scenario) Follow(ctx context.Context, watcher Watcher) error {
 }
 
 // Signer answers every question with the stack's own keys, by the starter
-// command that a person would type. It commits only what has been verified.
+// command that a person would type.
 type Signer struct {
 	*Scenario
 	// Heard is told of every step; nil: nobody.
@@ -82,8 +82,8 @@ func (g *Signer) Asked(ctx context.Context, status runbook.Status, question runb
 	if !ok {
 		return failure.New(failure.CheckFailed, "%s: %s", question.Title, question.Choice)
 	}
-	if kind == approval.Commit && !status.Instants.Verified.Known {
-		return nil // it may be answered at any time, and should be once there is something to keep
+	if Early(status, kind) {
+		return nil
 	}
 	person, err := g.Person(status, question, kind)
 	if err != nil {
@@ -94,6 +94,13 @@ func (g *Signer) Asked(ctx context.Context, status runbook.Status, question runb
 		g.Answered(question, kind, person)
 	}
 	return err
+}
+
+// Early says that a message may be sent, and should not be yet: a cut-over may be
+// committed at any time, and should be once the run has done and shown everything
+// and waits for nothing else.
+func Early(status runbook.Status, kind approval.Kind) bool {
+	return kind == approval.Commit && status.State != runbook.StateWaiting
 }
 
 // Person is somebody who may send kind about question and has not yet.
