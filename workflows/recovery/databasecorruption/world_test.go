@@ -32,7 +32,6 @@ type world struct {
 	fail     map[string][]error    // by activity: one for each call, then success
 	answer   map[string]any        // by activity: instead of the usual output
 	mails    []notify.MailInput    // sent
-	drafts   int                   // reports written
 	state    state                 //
 	after    func(activity string) // called when the effect is there and its result is not yet
 	canceled atomic.Bool
