@@ -16,6 +16,7 @@ type ProposeInput struct {
 	PlanHash      plan.Hash               `json:"plan_hash"`
 	Database      string                  `json:"database"`
 	SystemID      wal.SystemID            `json:"system_id"`        // of the cluster to recover
+	Timeline      wal.Timeline            `json:"timeline"`         // of that cluster: a target that names none means its history
 	Target        *recovery.Target        `json:"target,omitempty"` // nil: propose one from Onsets
 	Onsets        []recovery.Onset        `json:"onsets,omitempty"` // evidence about when damage began
 	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"`

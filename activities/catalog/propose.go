@@ -59,12 +59,18 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 		proposal.Alternatives = proposal.Alternatives[:min(alternatives, len(proposal.Alternatives))]
 		out.Proposal, target = &proposal, &proposal.Target
 	}
+	aimed := *target
+	if aimed.Timeline == 0 && aimed.Kind != recovery.TargetName {
+		// After a recovery that was rolled back a newer timeline lies in the stores,
+		// which this cluster never took.
+		aimed.Timeline = in.Timeline
+	}
 	points, err := Points(ctx, a.stores, in.Database)
 	if err != nil {
 		return Proposed{}, err
 	}
 	out.Choice, err = recovery.Choose(recovery.Question{
-		Target: *target, SystemID: in.SystemID, Sets: survey.Sets, WAL: survey.WAL,
+		Target: aimed, SystemID: in.SystemID, Sets: survey.Sets, WAL: survey.WAL,
 		Heartbeats: survey.Heartbeats, RestorePoints: append(points, in.RestorePoints...), Now: time.Now().UTC(),
 	})
 	return out, err

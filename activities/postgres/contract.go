@@ -78,6 +78,9 @@ type Fence struct {
 	Terminated int                 `json:"terminated"`
 	Newest     *recovery.Heartbeat `json:"newest,omitempty"`  // newest heartbeat acknowledged before the fence
 	Offline    bool                `json:"offline,omitempty"` // the server was down: it is kept from serving
+	// Others are roles with sessions in the database that were not fenced: the plan
+	// does not name them, or says that they only read.
+	Others []string `json:"others,omitempty"`
 	// Unarchived says why the last acknowledged work may be in no store; "": all is.
 	Unarchived string `json:"unarchived,omitempty"`
 }

@@ -48,7 +48,7 @@ func (a *Activities) feed(ctx context.Context, t target, choice recovery.Choice,
 	}
 	serving, cancel := context.WithCancel(ctx)
 	f := &feed{
-		command: fmt.Sprintf("%s --config %s fetch %%f %%p", a.WALProgram, file),
+		command: fmt.Sprintf("%s --config %s fetch %%f %%p", shellWord(a.WALProgram), shellWord(file)),
 		spool:   made.Spool.Dir, cancel: cancel, ended: make(chan error, 1),
 	}
 	go func() {
@@ -59,6 +59,12 @@ func (a *Activities) feed(ctx context.Context, t target, choice recovery.Choice,
 		return nil, err
 	}
 	return f, nil
+}
+
+// shellWord is a path as one word of a restore_command, which a shell reads after
+// PostgreSQL replaced its percent signs.
+func shellWord(path string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "%", "%%").Replace(path) + "'"
 }
 
 // ready returns once the socket answers.

@@ -60,7 +60,7 @@ func (a *Activities) fence(ctx context.Context, in FenceInput) (Fence, error) {
 	if err != nil {
 		return Fence{}, err
 	}
-	out := Fence{At: fenced.At, LSN: fenced.LSN, Terminated: fenced.Terminated, Newest: newestBeat(ctx, server, fenced.At)}
+	out := Fence{At: fenced.At, LSN: fenced.LSN, Terminated: fenced.Terminated, Newest: newestBeat(ctx, server, fenced.At), Others: fenced.Others}
 	if in.Side == Serving {
 		if err := a.awaitRest(ctx, t, c, in.Expect, fenced.LSN); err != nil {
 			out.Unarchived = err.Error()

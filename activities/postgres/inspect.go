@@ -55,6 +55,10 @@ func (a *Activities) inspect(ctx context.Context, in Where) (Inspection, error) 
 	if err := c.RequireServing(ctx, t.host.Port); err != nil {
 		return out, err // whatever came next would be done to another server than the one that answers
 	}
+	if report.SystemID != 0 && report.SystemID != identity.SystemID {
+		return out, failure.New(failure.IdentityMismatch, "the server on port %d is system %s, the cluster in %s is %s",
+			t.host.Port, report.SystemID, c.DataDir, identity.SystemID).WithHint("correct port, socket_dir or data_dir of host %s in the plan", t.host.Host)
+	}
 	out.fill(report)
 	out.Newest = newestBeat(ctx, server, time.Time{})
 	if !out.InRecovery {
@@ -70,9 +74,6 @@ func (a *Activities) inspect(ctx context.Context, in Where) (Inspection, error) 
 }
 
 func (out *Inspection) fill(report inspect.Report) {
-	if report.SystemID != 0 && report.SystemID != out.Identity.SystemID {
-		out.Findings = append(out.Findings, "the server that answers is another cluster than the one in the data directory")
-	}
 	if report.Timeline != 0 {
 		out.Identity.Timeline = report.Timeline
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/terragonlabs/holdfast/internal/archive/seal"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/keyring"
@@ -149,17 +151,25 @@ func locatePieces(ctx context.Context, c Cluster, seg wal.Segment) ([]Located, w
 	return list, reached, nil
 }
 
+// headersAtOnce keeps a long log from taking a round trip after another.
+const headersAtOnce = 32
+
 // KeyRequests reads the key header of every object, from the first store that
 // gives it, so that a key holder can release the session keys. It reads some
 // kilobytes of each, not the object.
 func KeyRequests(ctx context.Context, c Cluster, objects []Located) ([]keyring.ReleaseItem, error) {
-	items := make([]keyring.ReleaseItem, 0, len(objects))
-	for _, obj := range objects {
-		header, err := readHeader(ctx, c, obj)
-		if err != nil {
-			return nil, failure.Wrap(failure.ClassOf(err), err, "read key header of %s", obj.Key)
-		}
-		items = append(items, keyring.ReleaseItem{Object: obj.Key, Set: obj.Key, PKESK: header})
+	items := make([]keyring.ReleaseItem, len(objects))
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(headersAtOnce)
+	for i, obj := range objects {
+		reading.Go(func() error {
+			header, err := readHeader(ctx, c, obj)
+			items[i] = keyring.ReleaseItem{Object: obj.Key, Set: obj.Key, PKESK: header}
+			return failure.Wrap(failure.ClassOf(err), err, "read key header of %s", obj.Key)
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return nil, err
 	}
 	return items, nil
 }
