@@ -29,7 +29,11 @@ func protected(t *testing.T, change func(*scenario.Options)) *house {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	begin := time.Now()
-	options := scenario.Options{PlanFile: planFile, BinDir: programs, Size: dataset.Small(), Told: func(command string) { t.Logf("%5.1fs $ %s", time.Since(begin).Seconds(), command) }}
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := scenario.Options{PlanFile: planFile, BinDir: dir, Size: dataset.Small(), Told: func(command string) { t.Logf("%5.1fs $ %s", time.Since(begin).Seconds(), command) }}
 	if change != nil {
 		change(&options)
 	}

@@ -5,28 +5,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-// programs is where the programs under test are, built once for all tests.
-var programs string
+// programsDir is where the programs under test are built, once for all tests.
+var programsDir = filepath.Join(os.TempDir(), fmt.Sprintf("holdfast-e2e-%d", os.Getpid()))
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "holdfast-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	programs = dir
-	root := filepath.Join("..", "..")
-	made := exec.Command("go", "build", "-o", dir+"/", "./worker", "./starter", "./worker/wal")
-	made.Dir = root
-	if out, err := made.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	defer os.RemoveAll(programsDir) //nolint:errcheck // a few binaries in the temporary directory
+	m.Run()
 }
+
+// programs builds worker, starter and wal.
+var programs = sync.OnceValues(func() (string, error) {
+	made := exec.Command("go", "build", "-o", programsDir+"/", "./worker", "./starter", "./worker/wal")
+	made.Dir = filepath.Join("..", "..")
+	if out, err := made.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return programsDir, nil
+})

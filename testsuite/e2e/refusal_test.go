@@ -179,7 +179,7 @@ func (h *house) requireUntouched(t *testing.T, damage scenario.Damage) {
 
 func (h *house) requireRefusal(t *testing.T, err error, class failure.Class, word string) {
 	t.Helper()
-	var refusal *scenario.Refusal
+	var refusal *scenario.RefusedError
 	if !errors.As(err, &refusal) || refusal.Class != class || refusal.Hint == "" || !strings.Contains(refusal.Message, word) {
 		t.Errorf("got %v; want class %s, a hint and the word %q", err, class, word)
 	}

@@ -39,7 +39,7 @@ func (s *Scenario) Sets(ctx context.Context) ([]recovery.SetSummary, error) {
 func (s *Scenario) WriteOn(ctx context.Context, count int) error {
 	if s.Application == nil {
 		url := s.Pooler.URL(s.Pooler.Writer, s.role, s.Passwords[s.role])
-		s.Application = traffic.Start("application", url, s.options.Write)
+		s.Application = traffic.Start("application", url, s.options.Write) //nolint:contextcheck // it writes on after this call, until it is stopped
 	}
 	return s.Application.AwaitMore(ctx, count)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// Refusal is how a command said no: what it prints with -o json on standard error.
-type Refusal struct {
+// RefusedError is how a command said no: what it prints with -o json on standard error.
+type RefusedError struct {
 	Class   failure.Class `json:"class"`
 	Message string        `json:"message"`
 	Field   string        `json:"field,omitempty"`
@@ -21,18 +21,18 @@ type Refusal struct {
 }
 
 // Error implements error.
-func (r *Refusal) Error() string {
+func (r *RefusedError) Error() string {
 	return fmt.Sprintf("starter: %s: %s (exit %d; next: %s)", r.Class, r.Message, r.Exit, r.Hint)
 }
 
 // Starter runs starter with -o json, as a user would, and decodes what it prints
-// into into, which may be nil. A command that fails is a *Refusal.
+// into into, which may be nil. A command that fails is a *RefusedError.
 func (s *Scenario) Starter(ctx context.Context, into any, args ...string) error {
 	s.options.Told("starter " + s.spoken(args))
 	return answer(s.Command(ctx, "starter", append([]string{"--plan", s.PlanFile, "-o", "json"}, args...)...), into)
 }
 
-// Temporal runs the temporal program, as a user would, and returns what it prints.
+// TemporalCommand runs the temporal program, as a user would, and returns what it prints.
 func (s *Scenario) TemporalCommand(ctx context.Context, args ...string) (string, error) {
 	s.options.Told("temporal " + s.spoken(args))
 	command := s.TemporalCLI(ctx, append(args, "--address", s.Stack.Temporal.Address)...)
@@ -44,7 +44,7 @@ func answer(command *exec.Cmd, into any) error {
 	var out, refused bytes.Buffer
 	command.Stdout, command.Stderr = &out, &refused
 	if err := command.Run(); err != nil {
-		refusal := &Refusal{Exit: command.ProcessState.ExitCode()}
+		refusal := &RefusedError{Exit: command.ProcessState.ExitCode()}
 		if json.Unmarshal(lastObject(refused.Bytes()), refusal) == nil && refusal.Message != "" {
 			return refusal
 		}

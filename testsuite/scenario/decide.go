@@ -30,32 +30,43 @@ func (s *Scenario) Follow(ctx context.Context, watcher Watcher) error {
 	seen := map[string]runbook.StepReport{}
 	for {
 		status, err := s.Status(ctx)
-		if err != nil && ctx.Err() == nil && failure.Is(err, failure.Unavailable) {
-			status, err = runbook.Status{}, nil // a worker is starting; the context bounds the wait
-		}
-		if err != nil {
+		if err != nil && (ctx.Err() != nil || !failure.Is(err, failure.Unavailable)) {
 			return err
 		}
-		for _, step := range status.Steps {
-			if old := seen[step.Key]; old.State != step.State || old.Attempts != step.Attempts {
-				seen[step.Key] = step
-				watcher.Step(step)
+		if err == nil { // else a worker is starting; the context bounds the wait
+			if err := look(ctx, status, seen, watcher); err != nil {
+				return err
 			}
 		}
 		if status.State == runbook.StateEnded {
 			return nil
 		}
-		for _, question := range status.Questions {
-			if err := watcher.Asked(ctx, status, question); err != nil {
-				return err
-			}
-		}
 		select {
 		case <-ctx.Done():
-			return failure.Wrap(failure.Unavailable, ctx.Err(), "the run did not end; it stands at %s, phase %s", status.State, status.Phase)
+			return failure.Wrap(failure.Unavailable, ctx.Err(), "the run did not end; it stands at %s, phase %s: %s",
+				status.State, status.Phase, strings.Join(status.Findings, "; "))
 		case <-tick.C:
 		}
 	}
+}
+
+// look tells watcher what is new since the last look, and what is asked.
+func look(ctx context.Context, status runbook.Status, seen map[string]runbook.StepReport, watcher Watcher) error {
+	for _, step := range status.Steps {
+		if old := seen[step.Key]; old.State != step.State || old.Attempts != step.Attempts {
+			seen[step.Key] = step
+			watcher.Step(step)
+		}
+	}
+	if status.State == runbook.StateEnded {
+		return nil
+	}
+	for _, question := range status.Questions {
+		if err := watcher.Asked(ctx, status, question); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Signer answers every question with the stack's own keys, by the starter
