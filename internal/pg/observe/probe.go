@@ -77,12 +77,14 @@ type replicas struct {
 
 // A replica that has replayed all there is has no lag, whatever an idle server's
 // replay_lag says: it keeps the last value, or NULL. Source: PostgreSQL
-// documentation, "pg_stat_replication".
+// documentation, "pg_stat_replication". A copy being made and the archive's own
+// tail stream too, and are no replicas: a tail that reconnects a little later, as
+// after a cut-over, is not a replica missing.
 const lookSQL = `SELECT count(*) FILTER (WHERE state = 'streaming')::int AS streaming, count(*) FILTER (WHERE state IS NULL)::int AS hidden,
 	count(*) FILTER (WHERE state = 'streaming' AND NOT caught_up AND replay_lag IS NULL)::int AS unsure,
 	max(CASE WHEN caught_up THEN 0 ELSE extract(epoch FROM replay_lag) * 1000000 END) FILTER (WHERE state = 'streaming')::int8 AS lag_micros
 	FROM (SELECT state, replay_lag, coalesce(replay_lsn >= pg_current_wal_flush_lsn(), false) AS caught_up
-		FROM pg_stat_replication WHERE application_name <> 'pg_basebackup') AS r`
+		FROM pg_stat_replication WHERE application_name NOT IN ('pg_basebackup', 'holdfast_tail')) AS r`
 
 // patience is how long a replica that is behind without a figure is watched. The
 // server gives none between a first write after idleness and its confirmation.
