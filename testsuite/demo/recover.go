@@ -11,6 +11,9 @@ import (
 	"github.com/terragonlabs/holdfast/testsuite/scenario"
 )
 
+// shownLines is how much of a choice the demo prints; starter prints all of it.
+const shownLines = 30
+
 // recover starts the runbook and follows it to its end.
 func (s *story) recover(ctx context.Context) error {
 	s.screen.title("The recovery")
@@ -71,8 +74,12 @@ func (p *person) Asked(ctx context.Context, status runbook.Status, question runb
 	s := p.screen
 	s.line("\n    %s %s", s.paint(yellow, "?"), s.paint(bold, question.Title))
 	s.note("%d more of %s; open until %s", question.Missing, strings.Join(question.Roles, ", "), until(question.ExpiresAt))
-	for _, line := range strings.Split(question.Choice, "\n") {
+	lines := strings.Split(question.Choice, "\n")
+	for _, line := range lines[:min(len(lines), shownLines)] {
 		s.note("%s", line)
+	}
+	if more := len(lines) - shownLines; more > 0 {
+		s.note("… and %d more lines; starter shows all of it before it signs", more)
 	}
 	s.line("    In another terminal, in this directory:")
 	s.line("      export TEMPORAL_ADDRESS=%s HOLDFAST_PLAN=%s", p.Temporal.Address, p.PlanFile)
@@ -111,7 +118,7 @@ func (p *person) command(ctx context.Context, status runbook.Status, question ru
 		return err
 	}
 	p.screen.line("    or, already signed by %s, through nothing but Temporal:", who)
-	p.screen.line("      %s", signed.Command)
+	p.screen.line("      %s", strings.Replace(signed.Command, "temporal ", p.Temporal.CLI+" ", 1))
 	return nil
 }
 
