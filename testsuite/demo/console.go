@@ -81,6 +81,14 @@ func (c *console) step(mark style, sign, title string, took time.Duration, detai
 	c.line("    %s %-54s %7s  %s", c.paint(mark, sign), title, seconds(took), c.paint(dim, detail))
 }
 
+// closing stops everything and says how long that took.
+func (c *console) closing(stop func() error) error {
+	begin := time.Now()
+	err := stop()
+	c.note("stopped and removed everything in %s", seconds(time.Since(begin)))
+	return err
+}
+
 func (c *console) failed(err error) {
 	c.line("\n%s %s%s", c.paint(red, "✗"), err, hintOf(err))
 }

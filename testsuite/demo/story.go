@@ -35,7 +35,7 @@ func tell(ctx context.Context, screen *console, w wish) (good bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	defer func() { err = errors.Join(err, s.screen.closing(s.Close)) }()
 	for _, part := range []func(context.Context) error{s.prepare, s.protect, s.harm, s.recover} {
 		if err := part(ctx); err != nil {
 			return false, err

@@ -113,7 +113,8 @@ func (s *Stack) appendConf(p *Postgres, more []string) error {
 
 func (s *Stack) servePostgres(ctx context.Context, p *Postgres) error {
 	process, err := s.processes.start(command{
-		name: "postgres-" + p.Host, path: filepath.Join(p.BinDir, "postgres"), args: []string{"-D", p.DataDir}, gentle: syscall.SIGINT,
+		name: "postgres-" + p.Host, path: filepath.Join(p.BinDir, "postgres"), args: []string{"-D", p.DataDir},
+		gentle: syscall.SIGQUIT, // at once, without a checkpoint: the files are removed next
 	})
 	if err != nil {
 		return err

@@ -57,7 +57,8 @@ func stopPostmaster(pidFile string) error {
 	if err != nil || pid <= 1 || !worksIn(pid, filepath.Dir(pidFile)) {
 		return nil //nolint:nilerr // a half-written or stale file names no server of ours
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+	// At once, without a checkpoint: the files are removed next.
+	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGKILL} {
 		if err := syscall.Kill(pid, sig); err != nil {
 			return nil //nolint:nilerr // it has ended
 		}
