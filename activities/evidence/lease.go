@@ -9,6 +9,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/replicate"
 )
 
 // AcquireLease takes the lease on a service, by the rule in the package comment.
@@ -131,7 +132,7 @@ func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name stri
 	lease.Stores, lease.Expires = nil, time.Time{}
 	var silent []error
 	for _, s := range a.Stores {
-		object, err := putOnce(ctx, s, leaseToken(lease.Service, lease.Token)+name, body, time.Time{})
+		object, err := replicate.PutOnce(ctx, s, leaseToken(lease.Service, lease.Token)+name, body, time.Time{})
 		switch {
 		case failure.Is(err, failure.Exists):
 			return lease, failure.New(failure.Refused, "another run took token %d of the lease on %s first", lease.Token, lease.Service).
@@ -155,7 +156,7 @@ func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name stri
 // clockOf returns the store's own time: that of an object made for the purpose.
 func clockOf(ctx context.Context, s store.Store, service string) (time.Time, error) {
 	key := leaseFolder(service) + "clock/" + decimal(time.Now().UnixNano()) + ".json"
-	object, err := putOnce(ctx, s, key, []byte("{}"), time.Time{})
+	object, err := replicate.PutOnce(ctx, s, key, []byte("{}"), time.Time{})
 	if err != nil {
 		return time.Time{}, err
 	}

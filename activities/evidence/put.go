@@ -1,68 +1,27 @@
 package evidence
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/replicate"
 )
 
 // maxObjectBytes bounds every object of this package, written or read.
 const maxObjectBytes = 16 << 20
 
-// putEverywhere writes v as JSON to every store at once. One store is enough to
-// succeed; what is missing elsewhere is in Where. When no store takes it, the
-// errors are joined.
+// putEverywhere writes v as JSON to every store at once; see package replicate.
 func (a *Activities) putEverywhere(ctx context.Context, key string, v any, until time.Time) (Where, error) {
 	body, err := encode(v)
 	if err != nil {
 		return Where{}, err
 	}
-	errs := make([]error, len(a.Stores))
-	var all sync.WaitGroup
-	for i, s := range a.Stores {
-		all.Go(func() { _, errs[i] = putOnce(ctx, s, key, body, until) })
-	}
-	all.Wait()
-	where := Where{Key: key}
-	for i, s := range a.Stores {
-		switch {
-		case errs[i] == nil:
-			where.Stores = append(where.Stores, s.Name())
-		case failure.Is(errs[i], failure.Exists): // other bytes under our name: never go on
-			return where, errs[i]
-		default:
-			where.Missing = append(where.Missing, s.Name())
-		}
-	}
-	if len(where.Stores) == 0 {
-		return where, failure.Wrap(failure.Unavailable, errors.Join(errs...), "put %s in any store", key)
-	}
-	return where, nil
-}
-
-// putOnce creates key with body. When it is there already with the same bytes,
-// it counts as written: the call ran twice.
-func putOnce(ctx context.Context, s store.Store, key string, body []byte, until time.Time) (store.Object, error) {
-	opts := store.PutOptions{SizeBytes: int64(len(body)), SHA256: store.DigestOf(body), RetainUntil: until}
-	object, err := s.Put(ctx, key, bytes.NewReader(body), opts)
-	if !failure.Is(err, failure.Exists) {
-		return object, failure.Wrap(failure.ClassOf(err), err, "put %s in store %s", key, s.Name())
-	}
-	there, statErr := s.Stat(ctx, key, "")
-	if statErr != nil {
-		return there, failure.Wrap(failure.ClassOf(statErr), statErr, "look at %s in store %s", key, s.Name())
-	}
-	if there.SHA256 != opts.SHA256 {
-		return there, failure.Wrap(failure.Exists, err, "put %s in store %s: it is there with other content", key, s.Name())
-	}
-	return there, nil
+	copies, err := replicate.Put(ctx, a.Stores, key, body, until)
+	return Where{Key: key, Stores: copies.Stores, Missing: copies.Missing}, err
 }
 
 func encode(v any) ([]byte, error) {

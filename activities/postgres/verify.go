@@ -95,11 +95,7 @@ func (a *Activities) RunChecks(ctx context.Context, in CheckInput) (Checks, erro
 }
 
 func (a *Activities) runChecks(ctx context.Context, in CheckInput) (Checks, error) {
-	t, server, err := a.reach(in)
-	if err != nil {
-		return Checks{}, err
-	}
-	shut, err := shutOut(ctx, server)
+	t, server, shut, err := a.reachAs(ctx, in)
 	if err != nil {
 		return Checks{}, err
 	}
@@ -175,11 +171,7 @@ func (a *Activities) ProbeApplication(ctx context.Context, in CheckInput) (Check
 }
 
 func (a *Activities) probeApplication(ctx context.Context, in CheckInput) (Checks, error) {
-	t, server, err := a.reach(in)
-	if err != nil {
-		return Checks{}, err
-	}
-	shut, err := shutOut(ctx, server)
+	t, server, shut, err := a.reachAs(ctx, in)
 	if err != nil {
 		return Checks{}, err
 	}
@@ -225,6 +217,16 @@ func shutOut(ctx context.Context, server pg.Server) (map[string]bool, error) {
 		}
 		return err
 	})
+}
+
+// reachAs is reach with the roles that a fence shuts out there.
+func (a *Activities) reachAs(ctx context.Context, in CheckInput) (target, pg.Server, map[string]bool, error) {
+	t, server, err := a.reach(in)
+	if err != nil {
+		return target{}, pg.Server{}, nil, err
+	}
+	shut, err := shutOut(ctx, server)
+	return t, server, shut, err
 }
 
 // reach resolves one of the two clusters and how to reach it.

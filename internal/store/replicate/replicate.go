@@ -26,7 +26,7 @@ func Put(ctx context.Context, stores []store.Store, key string, body []byte, unt
 	errs := make([]error, len(stores))
 	var all sync.WaitGroup
 	for i, s := range stores {
-		all.Go(func() { errs[i] = putOnce(ctx, s, key, body, until) })
+		all.Go(func() { _, errs[i] = PutOnce(ctx, s, key, body, until) })
 	}
 	all.Wait()
 	copies := Copies{Key: key, SHA256: store.DigestOf(body)}
@@ -46,20 +46,22 @@ func Put(ctx context.Context, stores []store.Store, key string, body []byte, unt
 	return copies, nil
 }
 
-func putOnce(ctx context.Context, s store.Store, key string, body []byte, until time.Time) error {
+// PutOnce creates key with body in one store and returns the object there. When it
+// is there already with the same bytes, it counts as written: the call ran twice.
+func PutOnce(ctx context.Context, s store.Store, key string, body []byte, until time.Time) (store.Object, error) {
 	opts := store.PutOptions{SizeBytes: int64(len(body)), SHA256: store.DigestOf(body), RetainUntil: until}
-	_, err := s.Put(ctx, key, bytes.NewReader(body), opts)
+	object, err := s.Put(ctx, key, bytes.NewReader(body), opts)
 	if !failure.Is(err, failure.Exists) {
-		return failure.Wrap(failure.ClassOf(err), err, "put %s in store %s", key, s.Name())
+		return object, failure.Wrap(failure.ClassOf(err), err, "put %s in store %s", key, s.Name())
 	}
 	there, statErr := s.Stat(ctx, key, "")
 	if statErr != nil {
-		return failure.Wrap(failure.ClassOf(statErr), statErr, "look at %s in store %s", key, s.Name())
+		return there, failure.Wrap(failure.ClassOf(statErr), statErr, "look at %s in store %s", key, s.Name())
 	}
 	if there.SHA256 != opts.SHA256 {
-		return failure.Wrap(failure.Exists, err, "%s is in store %s with other content", key, s.Name())
+		return there, failure.Wrap(failure.Exists, err, "%s is in store %s with other content", key, s.Name())
 	}
-	return nil
+	return there, nil
 }
 
 // Get returns key's bytes from the first store that has them whole. want, unless
