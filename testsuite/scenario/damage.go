@@ -37,8 +37,8 @@ func ParseKind(text string) (Kind, error) {
 	}
 }
 
-// Damage is what was done, where in the log, and when. A transaction's commit
-// record begins at or after Before and ends at or before After.
+// Damage is what was done, where in the log, and when. A recovery must stop at or
+// after Before and at or before After.
 type Damage struct {
 	Kind   Kind
 	What   string // a sentence
@@ -79,9 +79,16 @@ func (s *Scenario) Damage(ctx context.Context, kind Kind) (Damage, error) {
 	return done, err
 }
 
-// transaction runs statements in one transaction and notes where its commit lies.
+// transaction runs statements in one transaction and notes where it lies in the
+// log. Recovery stops before the first lock of one that drops a table: under that
+// lock nothing of the table could be checked. Else it stops before the commit.
 func (d *Damage) transaction(ctx context.Context, conn *pgx.Conn, statements ...string) error {
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	began := time.Now().UTC()
+	first, err := position(ctx, conn)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, statement := range statements {
 			done, err := tx.Exec(ctx, statement)
 			if err != nil {
@@ -96,6 +103,9 @@ func (d *Damage) transaction(ctx context.Context, conn *pgx.Conn, statements ...
 	})
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "damage the database")
+	}
+	if d.Kind == Drop {
+		d.Began, d.Before = began, first
 	}
 	d.At = time.Now().UTC()
 	d.After, err = position(ctx, conn)
