@@ -325,13 +325,16 @@ type SwapInput struct {
 
 // Swapped is where the two clusters are after a cut-over or its reversal.
 type Swapped struct {
-	ServingDir string    `json:"serving_dir"`
-	AsideDir   string    `json:"aside_dir"`
-	AsidePort  int       `json:"aside_port"`
-	Serving    Identity  `json:"serving"`
-	At         time.Time `json:"at"` // when the service port answered again
-	AsideReads bool      `json:"aside_reads"`
-	Why        string    `json:"why,omitempty"` // why the damaged cluster cannot be read
+	ServingDir string `json:"serving_dir"`
+	AsideDir   string `json:"aside_dir"`
+	AsidePort  int    `json:"aside_port"`
+	// AsideSocket is the directory of the socket that the cluster aside listens on,
+	// and on nothing else.
+	AsideSocket string    `json:"aside_socket,omitempty"`
+	Serving     Identity  `json:"serving"`
+	At          time.Time `json:"at"` // when the service port answered again
+	AsideReads  bool      `json:"aside_reads"`
+	Why         string    `json:"why,omitempty"` // why the damaged cluster cannot be read
 }
 
 // BackupInput makes a base backup of the serving cluster.

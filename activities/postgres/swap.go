@@ -39,10 +39,11 @@ func (a *Activities) swap(ctx context.Context, in SwapInput, way func(context.Co
 	if err != nil {
 		return Swapped{}, err
 	}
+	socket := filepath.Join(filepath.Dir(t.workspace.Dir), "aside")
 	done, err := way(ctx, swap.Config{
 		Run: strings.TrimPrefix(ShortRun(in.Run), "run-"), Service: t.serving(), Login: login, Workspace: t.restored(),
 		Aside: swap.Aside{
-			Port: t.host.AsidePort, SocketDir: filepath.Join(filepath.Dir(t.workspace.Dir), "aside"), Superuser: t.database.Superuser,
+			Port: t.host.AsidePort, SocketDir: socket, Superuser: t.database.Superuser,
 		},
 		Damaged:  swap.Identity{Expected: expected(in.Damaged)},
 		Restored: swap.Identity{Expected: expected(in.Restored), Timeline: in.Restored.Timeline},
@@ -54,6 +55,6 @@ func (a *Activities) swap(ctx context.Context, in SwapInput, way func(context.Co
 	return Swapped{
 		ServingDir: done.ServingDir, AsideDir: done.AsideDir, AsidePort: done.AsidePort, At: done.At,
 		Serving:    Identity{SystemID: done.Serving.SystemID, Timeline: done.Serving.Timeline, Incarnation: done.Serving.Incarnation},
-		AsideReads: done.AsideReads, Why: done.Why,
+		AsideReads: done.AsideReads, AsideSocket: socket, Why: done.Why,
 	}, nil
 }

@@ -139,11 +139,20 @@ func (r *run) nextSteps(summary runbook.Summary) []string {
 	if summary.Outcome != runbook.Recovered {
 		return []string{"Decide how to go on: starter status shows where the run stopped."}
 	}
-	steps := []string{fmt.Sprintf("The damaged database is kept at %s and can be read on port %d until somebody removes it.", r.swapped.AsideDir, r.swapped.AsidePort)}
+	steps := []string{r.whereDamaged()}
 	if len(r.checked.Loss.Tables) > 0 {
 		steps = append(steps, "Bring over from it the work listed under what was lost, where it is sound.")
 	}
 	return steps
+}
+
+// whereDamaged says where the damaged database is, and how to read it.
+func (r *run) whereDamaged() string {
+	if !r.swapped.AsideReads {
+		return fmt.Sprintf("The damaged database is kept at %s until somebody removes it. It cannot be read: %s", r.swapped.AsideDir, r.swapped.Why)
+	}
+	return fmt.Sprintf("The damaged database is kept at %s until somebody removes it. Read it on its host: psql -h %s -p %d %s",
+		r.swapped.AsideDir, r.swapped.AsideSocket, r.swapped.AsidePort, r.plan.Database.DBName)
 }
 
 // achievements are the measured results, for the notification.
