@@ -101,9 +101,9 @@ func TestSurveySeesTrustedClustersOnly(t *testing.T) {
 	require.Contains(t, survey.Anomalies[0], string(forged))
 }
 
-// TestSilentStoreIsAnAnomaly is L29: what a store that does not answer holds is
+// TestL29SilentStoreIsAnAnomaly is L29: what a store that does not answer holds is
 // unknown, and said to be.
-func TestSilentStoreIsAnAnomaly(t *testing.T) {
+func TestL29SilentStoreIsAnAnomaly(t *testing.T) {
 	t.Parallel()
 	s := newShelves(t)
 	s.backUp(s.host, cluster())

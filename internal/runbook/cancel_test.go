@@ -23,9 +23,9 @@ import (
 // well, the kit's own included. TestActivityCount holds it.
 const activitiesOfARun = 17
 
-// TestCanceledAtEveryActivity is L21: wherever the cancellation comes, the door
+// TestL21CanceledAtEveryActivity is L21: wherever the cancellation comes, the door
 // is open again afterwards, and the mirror has nothing left to undo.
-func TestCanceledAtEveryActivity(t *testing.T) {
+func TestL21CanceledAtEveryActivity(t *testing.T) {
 	t.Parallel()
 	for i := 1; i <= activitiesOfARun; i++ {
 		t.Run(fmt.Sprintf("activity %d", i), func(t *testing.T) {
@@ -67,9 +67,9 @@ func TestActivityCount(t *testing.T) {
 	require.Equal(t, activitiesOfARun, started)
 }
 
-// TestEveryStepTimesOut is L21 with the other cause: each step in turn times
+// TestL21EveryStepTimesOut is L21 with the other cause: each step in turn times
 // out, and the commander aborts.
-func TestEveryStepTimesOut(t *testing.T) {
+func TestL21EveryStepTimesOut(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"runbook_test.Look", "runbook_test.Close", "runbook_test.Move", "evidence.RecordUndo", "evidence.AcquireLease"} {
 		t.Run(name, func(t *testing.T) {

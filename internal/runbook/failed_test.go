@@ -32,9 +32,9 @@ func (b *bench) resolving(verdicts ...approval.Verdict) {
 	}
 }
 
-// TestRetryRestartsAtTheFailedStep is L30: people decide, and what is done is
+// TestL30RetryRestartsAtTheFailedStep is L30: people decide, and what is done is
 // not done again.
-func TestRetryRestartsAtTheFailedStep(t *testing.T) {
+func TestL30RetryRestartsAtTheFailedStep(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.door.fail["move"] = []error{bad(), bad()}
@@ -46,7 +46,7 @@ func TestRetryRestartsAtTheFailedStep(t *testing.T) {
 	require.Equal(t, 2, count(b, evidence.StepRetried))
 }
 
-func TestSkipIsRefusedForRequiredSteps(t *testing.T) {
+func TestL30SkipIsRefusedForRequiredSteps(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.door.fail["close"] = []error{bad()}
@@ -176,9 +176,9 @@ func (b *bench) bare(kind approval.Kind) approval.Message {
 	return approval.Message{Kind: kind, WorkflowID: s.WorkflowID, FirstRunID: s.FirstRunID, Incident: s.Incident, PlanHash: s.PlanHash}
 }
 
-// TestContinueAsNewCarriesEverything continues at every chance: the second run
+// TestL27ContinueAsNewCarriesEverything continues at every chance: the second run
 // knows what the first did, and the chain of entries is one.
-func TestContinueAsNewCarriesEverything(t *testing.T) {
+func TestL27ContinueAsNewCarriesEverything(t *testing.T) {
 	t.Parallel()
 	first := newBench(t)
 	first.every = func() {
@@ -238,9 +238,9 @@ func TestOnlyContinueAsNewCarries(t *testing.T) {
 	}
 }
 
-// TestNoStoreForTheTimeline: while no store takes the timeline the run neither
+// TestL27NoStoreForTheTimeline: while no store takes the timeline the run neither
 // stops nor continues as new; the pages are in the result.
-func TestNoStoreForTheTimeline(t *testing.T) {
+func TestL27NoStoreForTheTimeline(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.env.OnActivity("evidence.PutPage", anything, anything).Return(nil, boundary.Out(failure.New(failure.Forbidden, "no")))

@@ -80,8 +80,8 @@ func refusedMessages() map[string]struct {
 	}
 }
 
-// TestRefusedBySignal is L28: the rules hold in the workflow, for raw signals.
-func TestRefusedBySignal(t *testing.T) {
+// TestL28RefusedBySignal is L28: the rules hold in the workflow, for raw signals.
+func TestL28RefusedBySignal(t *testing.T) {
 	t.Parallel()
 	for name, row := range refusedMessages() {
 		t.Run(name, func(t *testing.T) {

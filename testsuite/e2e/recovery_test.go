@@ -21,10 +21,10 @@ const (
 	maxHistoryBytes = 2 << 20
 )
 
-// TestBadMigrationIsUndone follows the whole runbook for logical damage and looks
+// TestL1L14L19BadMigrationIsUndone follows the whole runbook for logical damage and looks
 // at everything it promises: rows written after the backup survive (L19), the
 // target was reached (L1), new backups flow (L14).
-func TestBadMigrationIsUndone(t *testing.T) {
+func TestL1L14L19BadMigrationIsUndone(t *testing.T) {
 	h := protected(t, nil)
 	damage := h.damage(t, scenario.Delete)
 	result := h.recovered(t, damage)

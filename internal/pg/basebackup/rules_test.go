@@ -31,9 +31,9 @@ func TestExclusionRules(t *testing.T) {
 	}
 }
 
-// TestFailoverUnderABackupIsRefused is L2: WAL that spans timelines cannot
+// TestL2FailoverUnderABackupIsRefused is L2: WAL that spans timelines cannot
 // restore the backup.
-func TestFailoverUnderABackupIsRefused(t *testing.T) {
+func TestL2FailoverUnderABackupIsRefused(t *testing.T) {
 	t.Parallel()
 	const label = "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\nSTART TIMELINE: 1\n"
 	tests := map[string]struct {

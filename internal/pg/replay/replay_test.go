@@ -142,7 +142,7 @@ func requireReleased(t *testing.T, c *cluster.Cluster, id cluster.Expected) {
 	}
 }
 
-func TestTargetBeyondTheEndOfWALIsMissedNotReached(t *testing.T) {
+func TestL1TargetBeyondTheEndOfWALIsMissedNotReached(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
 	s.ship(t)
@@ -172,7 +172,7 @@ func TestMissingFirstSegmentIsAGap(t *testing.T) {
 	}
 }
 
-func TestConfigureRefusesWhatUndoesTheIsolation(t *testing.T) {
+func TestL3ConfigureRefusesWhatUndoesTheIsolation(t *testing.T) {
 	t.Parallel()
 	s := newSource(t)
 	c := s.copyBackup(t)

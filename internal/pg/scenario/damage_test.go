@@ -28,9 +28,9 @@ func (h *house) populate(t *testing.T) {
 		"CREATE UNLOGGED TABLE scratch AS SELECT generate_series(1, 1000)")
 }
 
-// TestLogicalDamage: the damaging transaction is found in WAL, and the cluster
+// TestL19LogicalDamage: the damaging transaction is found in WAL, and the cluster
 // comes back to just before it, with what was written after the backup (L19).
-func TestLogicalDamage(t *testing.T) {
+func TestL19LogicalDamage(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{"mass delete": "DELETE FROM orders WHERE id > 10", "dropped table": "DROP TABLE orders"} {
 		t.Run(name, func(t *testing.T) {
@@ -81,9 +81,9 @@ func (h *house) requireLoss(t *testing.T, restored *cluster.Cluster, target wal.
 	}
 }
 
-// TestPhysicalDamage: flipped bytes in a heap file are found, a backup of them
+// TestL19PhysicalDamage: flipped bytes in a heap file are found, a backup of them
 // is marked, and the set from before brings the rows back.
-func TestPhysicalDamage(t *testing.T) {
+func TestL19PhysicalDamage(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.populate(t)

@@ -45,9 +45,9 @@ func count(t *testing.T) int {
 	return int(n.Load())
 }
 
-// TestCanceledAtEveryActivity is L21: wherever the cancellation comes, all is as
+// TestL21CanceledAtEveryActivity is L21: wherever the cancellation comes, all is as
 // it was before, unless people had committed.
-func TestCanceledAtEveryActivity(t *testing.T) {
+func TestL21CanceledAtEveryActivity(t *testing.T) {
 	t.Parallel()
 	total := count(t)
 	require.Greater(t, total, 40)
