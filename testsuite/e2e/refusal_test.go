@@ -94,6 +94,12 @@ func TestRunsThatCannotWork(t *testing.T) {
 		}}))
 		h.requireAborted(t)
 	})
+	t.Run("target after the newest WAL", func(t *testing.T) {
+		_, err := h.Start(h.ctx, damage, "--target-lsn", "7F/0")
+		h.must(t, err)
+		h.must(t, h.Follow(h.ctx, &stuck{house: h, t: t, class: failure.TargetUnreachable}))
+		h.requireAborted(t)
+	})
 	t.Run("WAL gap", func(t *testing.T) {
 		h.takeSegmentAway(t)
 		_, err := h.Start(h.ctx, damage, "--latest")
