@@ -8,6 +8,8 @@ const MaxExtractBytes = 32 << 10
 // are references. It is a value: later changes of the plan do not reach it.
 type Extract struct {
 	PlanHash    Hash                 `json:"plan_hash"`
+	Title       string               `json:"title"`   // of the plan's document
+	Version     string               `json:"version"` // of its text
 	System      string               `json:"system"`
 	Owner       string               `json:"owner"`
 	Database    Database             `json:"database"`

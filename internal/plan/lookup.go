@@ -159,7 +159,7 @@ func (p *Plan) ForDatabase(name, scenario string) (Extract, error) {
 
 func (p *Plan) extract(db Database, service Service, rb Runbook) (Extract, error) {
 	out := Extract{
-		PlanHash: p.Hash(), System: p.Document.System, Owner: p.Document.Owner,
+		PlanHash: p.Hash(), Title: p.Document.Title, Version: p.Document.Version, System: p.Document.System, Owner: p.Document.Owner,
 		Database: db, Service: service, Objective: p.effective(service), Runbook: rb,
 		People: p.Team.People, Roles: p.Team.Roles, Authority: p.Authority,
 		Alert: p.Communication.Alert, ReportTitle: p.Tests.Report.Title, MaxOffset: p.Clock.MaxOffset,

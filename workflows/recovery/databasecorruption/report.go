@@ -56,7 +56,7 @@ func (r *run) draft(result Result) report.Input {
 		Objective: fmt.Sprintf("Recover database %s to the moment before the damage within %s, losing at most %s of work.",
 			r.plan.Database.Name, r.plan.Objective.RTO, r.plan.Objective.RPO),
 		Scenario: r.plan.Runbook.Title + ". " + r.in.Summary,
-		Plan:     report.Plan{Title: r.plan.ReportTitle, SHA256: string(r.plan.PlanHash)},
+		Plan:     report.Plan{Title: r.plan.Title, Version: r.plan.Version, SHA256: string(r.plan.PlanHash)},
 		Run: report.Run{
 			Workflow: Name, WorkflowID: summary.WorkflowID, RunID: summary.FirstRunID, Requester: r.reporter(),
 			Outcome: outcomeOf(summary.Outcome), Detail: summary.Problem, Started: summary.StartedAt, Ended: summary.EndedAt,
