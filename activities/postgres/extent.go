@@ -3,17 +3,21 @@ package postgres
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/amcheck"
 	"github.com/terragonlabs/holdfast/internal/pg/damage"
 )
 
 // maxTables bounds how many damaged relations a history carries.
 const maxTables = 200
 
-// MeasureExtent verifies the checksum of every page of the cluster, tables and
-// indexes, and says what is damaged. It only reads.
+// MeasureExtent verifies the checksum of every page of the cluster, and the
+// structure of every table and index of the database, and says what is damaged.
+// It only reads.
 func (a *Activities) MeasureExtent(ctx context.Context, in ExtentInput) (Extent, error) {
 	extent, err := a.measure(ctx, in)
 	return extent, boundary.Out(err)
@@ -41,7 +45,34 @@ func (a *Activities) measure(ctx context.Context, in ExtentInput) (Extent, error
 	if err != nil {
 		return Extent{}, err
 	}
-	return extentOf(report), nil
+	extent := extentOf(report)
+	extent.addStructure(ctx, server.In(t.database.DBName), t.database.DBName)
+	return extent, nil
+}
+
+// structureLimit bounds amcheck over the damaged database: people wait for the
+// assessment, and what it did not get to is said.
+const structureLimit = 5 * time.Minute
+
+// addStructure adds what amcheck finds: damage that no page checksum shows.
+func (e *Extent) addStructure(ctx context.Context, server pg.Server, database string) {
+	ctx, cancel := context.WithTimeout(ctx, structureLimit)
+	defer cancel()
+	result, err := amcheck.Run(ctx, server, amcheck.Options{Databases: []string{database}})
+	e.Relations, e.More = result.Relations, result.More
+	for _, finding := range result.Findings {
+		if len(e.Findings) == maxFindings {
+			e.More++
+			continue
+		}
+		e.Findings = append(e.Findings, finding.Relation+": "+finding.Message)
+	}
+	unknown := result.Unknown
+	if err != nil {
+		unknown = append(unknown, "amcheck: "+err.Error())
+	}
+	e.Unknown = append(e.Unknown, unknown...)
+	e.Unknown = e.Unknown[:min(len(e.Unknown), maxFindings)]
 }
 
 func extentOf(report damage.Report) Extent {
@@ -55,8 +86,17 @@ func extentOf(report damage.Report) Extent {
 			continue
 		}
 		extent.Tables = append(extent.Tables, TableDamage{
-			Relation: table.String(), Kind: table.Kind, Pages: table.Pages, PagesBad: table.PagesBad, Detail: strings.Join(table.Files, ", "),
+			Relation: table.String(), Kind: table.Kind, Pages: table.Pages, PagesBad: table.PagesBad, Detail: clipped(strings.Join(table.Files, ", ")),
 		})
 	}
 	return extent
+}
+
+// clipped keeps a long list from filling the history.
+func clipped(text string) string {
+	const limit = 200
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + " …"
 }

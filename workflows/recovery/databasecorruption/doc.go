@@ -26,7 +26,7 @@
 //  2. Gate "declare": the incident is declared. From here on things change.
 //  3. Stop application writes at the database. Undo: lift the fence.
 //  4. Switch readers to the replica. Undo: switch them back.
-//  5. Assess the extent: the checksum of every page, damage per table.
+//  5. Assess the extent: page checksums, amcheck, damage per table.
 //  6. Find when it began: heartbeats, the damaging transaction in WAL, invariants.
 //  7. Propose the recovery target with its expected loss and duration.
 //  8. Gate "restore": the incident commander approves that choice.
