@@ -98,10 +98,10 @@ type Extent struct {
 	Tables     []TableDamage `json:"tables,omitempty"` // at most 200, worst first
 	MoreTables int           `json:"more_tables,omitempty"`
 	IndexesBad int           `json:"indexes_bad"`
-	Relations  int           `json:"relations"`          // that amcheck went through
-	Findings   []string      `json:"findings,omitempty"` // of amcheck, at most 50
-	More       int           `json:"more,omitempty"`     // findings beyond them
-	Unknown    []string      `json:"unknown,omitempty"`  // what could not be judged, and why; at most 50
+	Relations  int           `json:"relations,omitempty"` // that amcheck went through
+	Findings   []string      `json:"findings,omitempty"`  // of amcheck, at most 50
+	More       int           `json:"more,omitempty"`      // findings beyond them
+	Unknown    []string      `json:"unknown,omitempty"`   // what could not be judged, and why; at most 50
 }
 
 // TableDamage is the damage of one relation.
