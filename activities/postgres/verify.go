@@ -21,8 +21,8 @@ import (
 const maxFindings = 50
 
 // VerifyFiles runs pg_verifybackup, PostgreSQL's own judge, over the restored
-// files before a server ever touches them. Once the server was started the files
-// differ by right; then the marker of the finished verification stands for it.
+// files before a server ever touches them. It only reads, so twice is harmless;
+// after a server was started there it fails, for the files differ by right.
 func (a *Activities) VerifyFiles(ctx context.Context, in CheckInput) (Verified, error) {
 	defer pulse.Start(ctx).Stop()
 	verified, err := a.verifyFiles(ctx, in)
