@@ -24,12 +24,17 @@ const (
 
 // cfbWriter encrypts to RFC 4880's SEIPD version 1 body: full-block CFB with a
 // zero IV over prefix, content and modification detection code.
+//
+// With P plaintext and C ciphertext, CFB is C[i] = P[i] ^ S[i] with the key
+// stream S[i] = E(C[i-1]). So S[i+1] = E(P[i] ^ S[i]), which is CBC of the
+// plaintext with S[0] = E(IV) as its IV: the library's CBC makes the key stream
+// of a whole buffer in one call, at the speed the cipher's latency allows.
 type cfbWriter struct {
-	out      io.WriteCloser // takes the packet body
-	block    cipher.Block
-	feedback [blockBytes]byte // previous ciphertext block
-	buf      []byte           // plaintext not yet encrypted
-	mdc      hash.Hash
+	out    io.WriteCloser // takes the packet body
+	stream cipher.BlockMode
+	ahead  [blockBytes + cfbBufBytes]byte // key stream; its first block is for the next block of plaintext
+	buf    []byte                         // plaintext not yet encrypted
+	mdc    hash.Hash
 }
 
 func newCFBWriter(out io.WriteCloser, key []byte) (*cfbWriter, error) {
@@ -40,7 +45,9 @@ func newCFBWriter(out io.WriteCloser, key []byte) (*cfbWriter, error) {
 	if _, err := out.Write([]byte{seipdVersion}); err != nil {
 		return nil, err
 	}
-	w := &cfbWriter{out: out, block: block, buf: make([]byte, 0, cfbBufBytes), mdc: sha1.New()} //nolint:gosec // see import
+	w := &cfbWriter{out: out, buf: make([]byte, 0, cfbBufBytes), mdc: sha1.New()} //nolint:gosec // see import
+	block.Encrypt(w.ahead[:blockBytes], w.ahead[:blockBytes])
+	w.stream = cipher.NewCBCEncrypter(block, w.ahead[:blockBytes])
 	var prefix [prefixBytes]byte
 	if _, err := rand.Read(prefix[:blockBytes]); err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "make random prefix")
@@ -70,13 +77,11 @@ func (w *cfbWriter) encrypt(p []byte) error {
 
 // flush encrypts the buffer in place. Only the last flush has a partial block.
 func (w *cfbWriter) flush() error {
-	for rest := w.buf; len(rest) > 0; {
-		n := min(blockBytes, len(rest))
-		w.block.Encrypt(w.feedback[:], w.feedback[:])
-		subtle.XORBytes(w.feedback[:n], w.feedback[:n], rest[:n])
-		copy(rest, w.feedback[:n])
-		rest = rest[n:]
-	}
+	whole := len(w.buf) &^ (blockBytes - 1)
+	ahead := w.ahead[:blockBytes+whole] // key stream: what is left from before, then one block further for each block
+	w.stream.CryptBlocks(ahead[blockBytes:], w.buf[:whole])
+	subtle.XORBytes(w.buf, w.buf, ahead)
+	copy(w.ahead[:blockBytes], ahead[whole:])
 	_, err := w.out.Write(w.buf)
 	w.buf = w.buf[:0]
 	return err
