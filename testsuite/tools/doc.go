@@ -1,7 +1,9 @@
 // Command tools installs what is missing of the programs that the demo, the
 // tests and the checks run, and nothing else.
 //
-//	tools -dir DIR [-for run|check|all]
+//	tools -dir DIR [-for run|check|bench|all]
+//
+// bench is run and the programs the benchmark measures against.
 //
 // Programs written in Go (versions.txt) are built into DIR, unless an adequate
 // one is already there or in PATH: a user's own is used as it is. Debian's

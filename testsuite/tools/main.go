@@ -16,7 +16,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir := flag.String("dir", os.Getenv("HOLDFAST_TOOLS"), "directory that programs are installed in")
-	need := flag.String("for", "all", "what the programs are needed for: run, check or all")
+	need := flag.String("for", "all", "what the programs are needed for: run, check, bench or all")
 	flag.Parse()
 	if err := install(ctx, *dir, *need); err != nil {
 		fmt.Fprintln(os.Stderr, "tools:", err)
@@ -41,8 +41,8 @@ func install(ctx context.Context, dir, need string) error {
 		return err
 	}
 	defer unlock()
-	if need != needCheck {
-		if err := installPackages(ctx); err != nil {
+	if packages := packagesFor(need); len(packages) > 0 {
+		if err := installPackages(ctx, packages); err != nil {
 			return err
 		}
 	}

@@ -6,17 +6,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// needed maps each Debian package to a probe that says whether what it brings is
+// debianPackage is one package and a probe that says whether what it brings is
 // there already, whoever installed it.
-var needed = []struct {
+type debianPackage struct {
 	name    string
 	present func() bool
-}{
+}
+
+// needed is what everything but checks runs on.
+var needed = []debianPackage{
 	{"postgresql", havePostgres},
 	{"pgbouncer", have("pgbouncer", "/usr/sbin", "/usr/local/sbin")},
 	{"gnupg", have("gpg")},
@@ -26,10 +30,28 @@ var needed = []struct {
 	{"ca-certificates", haveCertificates},
 }
 
+// peers are what the benchmark measures against, beside tar, gzip and gpg.
+var peers = []debianPackage{
+	{"pgbackrest", have("pgbackrest")},
+	{"gzip", have("gzip")},
+}
+
+// packagesFor returns the packages that need asks for; checks need none.
+func packagesFor(need string) []debianPackage {
+	switch need {
+	case needCheck:
+		return nil
+	case needBench:
+		return slices.Concat(needed, peers)
+	default:
+		return needed
+	}
+}
+
 // installPackages installs what is missing. Twice: the second time nothing is missing.
-func installPackages(ctx context.Context) error {
+func installPackages(ctx context.Context, wanted []debianPackage) error {
 	var missing []string
-	for _, pkg := range needed {
+	for _, pkg := range wanted {
 		if !pkg.present() {
 			missing = append(missing, pkg.name)
 		}

@@ -23,6 +23,7 @@ import (
 const (
 	needRun   = "run"
 	needCheck = "check"
+	needBench = "bench"
 	needAll   = "all"
 
 	// minTemporalServer is the oldest dev server with the update and search
@@ -39,8 +40,12 @@ type program struct{ name, pkg, version, need string }
 
 // listed returns the programs of versions.txt that need asks for.
 func listed(need string) ([]program, error) {
-	if need != needRun && need != needCheck && need != needAll {
-		return nil, failure.Invalid("for", "%q is none of run, check, all", need)
+	switch need {
+	case needBench:
+		need = needRun // and packages beside
+	case needRun, needCheck, needAll:
+	default:
+		return nil, failure.Invalid("for", "%q is none of run, check, bench, all", need)
 	}
 	var out []program
 	lines := bufio.NewScanner(strings.NewReader(versions))

@@ -9,7 +9,7 @@ import (
 
 func TestListedProgramsAreWellFormed(t *testing.T) {
 	t.Parallel()
-	for need, want := range map[string]int{needRun: 3, needCheck: 2, needAll: 5} {
+	for need, want := range map[string]int{needRun: 3, needCheck: 2, needBench: 3, needAll: 5} {
 		programs, err := listed(need)
 		if err != nil || len(programs) != want {
 			t.Errorf("listed(%s) = %d programs, %v; want %d", need, len(programs), err, want)
