@@ -13,7 +13,6 @@ import (
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/replicate"
-	"github.com/terragonlabs/holdfast/internal/walship"
 )
 
 // maxRequestBytes bounds a request object.
@@ -37,8 +36,9 @@ func New(p *plan.Plan, stores []store.Store, trust keyring.Trust, keys keyring.K
 
 // Release answers a host's request with the session keys of one set and of that
 // database's WAL, sealed to the key the host made for this run. It reads the
-// set's descriptor and checks its signature itself: a host that lies about what
-// belongs to the set gains nothing. Run twice it finds its own answer, or writes
+// set's descriptor and checks its signature itself, and opens the beginning of an
+// object for each key: a host that lies about what is its own, in the request, in
+// a descriptor it signed, or by what it put into the stores, gains nothing. Run twice it finds its own answer, or writes
 // another one beside it that opens the same.
 func (a *Activities) Release(ctx context.Context, in ReleaseInput) (Released, error) {
 	released, err := a.release(ctx, in)
@@ -57,12 +57,11 @@ func (a *Activities) release(ctx context.Context, in ReleaseInput) (Released, er
 	if err != nil {
 		return Released{}, err
 	}
-	log, err := a.headersOf(ctx, in.Database, request)
+	proven, err := prover{stores: a.stores, keys: a.keys, set: set.Descriptor}.all(ctx, request.Items)
 	if err != nil {
 		return Released{}, err
 	}
-	holder := keyring.Holder{Keys: a.keys, Allow: allow(log, archive.AllowSets(set.Descriptor))}
-	sealed, err := holder.Release(ctx, request)
+	sealed, err := keyring.Release(ctx, request, proven)
 	if err != nil {
 		return Released{}, err
 	}
@@ -92,42 +91,6 @@ func (a *Activities) request(ctx context.Context, in ReleaseInput) (keyring.Requ
 		return keyring.Request{}, err
 	}
 	return keyring.ParseRequest(text)
-}
-
-// headersOf reads, for every WAL object of the database that is asked for, the
-// key header it really begins with.
-func (a *Activities) headersOf(ctx context.Context, database string, request keyring.Request) (map[string]string, error) {
-	prefix := "v1/" + database + "/wal/"
-	var objects []walship.Located
-	for _, item := range request.Items {
-		if strings.HasPrefix(item.Object, prefix) {
-			objects = append(objects, walship.Located{Key: item.Object, SizeBytes: keyring.MaxHeaderBytes})
-		}
-	}
-	found, err := walship.KeyRequests(ctx, walship.Cluster{Source: database, Stores: a.stores}, objects)
-	if err != nil {
-		return nil, err
-	}
-	headers := make(map[string]string, len(found))
-	for _, item := range found {
-		headers[item.Object] = keyring.HeaderID(item.PKESK)
-	}
-	return headers, nil
-}
-
-// allow lets out the keys of the wanted set, and of WAL objects whose own header
-// is the one asked for: a host that sends another object's header gains nothing.
-func allow(log map[string]string, ofSets func(keyring.ReleaseItem) error) func(keyring.ReleaseItem) error {
-	return func(item keyring.ReleaseItem) error {
-		header, isWAL := log[item.Object]
-		if !isWAL {
-			return ofSets(item)
-		}
-		if header != keyring.HeaderID(item.PKESK) {
-			return failure.New(failure.Refused, "the key header sent for %.120q is not the one it begins with", item.Object)
-		}
-		return nil
-	}
 }
 
 // answerKey is where the answer to a request lies: beside it.

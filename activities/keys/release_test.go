@@ -1,9 +1,11 @@
 package keys_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +23,10 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store/replicate"
 )
 
-const database = "bookings"
+const (
+	database  = "bookings"
+	walPrefix = "v1/bookings/wal/7711166801199624188/"
+)
 
 // house is a plan, two stores with two sets and two WAL objects, and a key holder.
 type house struct {
@@ -33,6 +38,10 @@ type house struct {
 	wanted *archive.Descriptor // the set that was approved
 	other  *archive.Descriptor
 	log    []keyring.ReleaseItem // with their true headers
+
+	recipients keyring.Recipients
+	signer     keyring.Signer
+	trusted    keyring.PublicKey
 }
 
 func newHouse(t *testing.T) *house {
@@ -56,40 +65,80 @@ func newHouse(t *testing.T) *house {
 	require.NoError(t, err)
 	signer, err := keyring.NewSigner(made[2])
 	require.NoError(t, err)
-	h.other, h.wanted = h.backUp(recipients, signer), h.backUp(recipients, signer)
-	for _, name := range []string{"a", "b"} {
-		h.archive("v1/"+database+"/wal/"+name, recipients)
+	h.other, h.wanted = h.backUp(database, recipients, signer), h.backUp(database, recipients, signer)
+	for _, name := range []string{"00000001/000000010000000000000001", "00000001/000000010000000000000002"} {
+		h.log = append(h.log, h.archive(walPrefix+name, recipients))
 	}
+	h.recipients, h.signer, h.trusted = recipients, signer, made[2].Public()
 	h.holder = keys.New(h.plan, h.stores, keyring.TrustAlways(made[2].Public()), keyring.NewPrivate(made[0]))
 	h.host, err = keyring.NewEphemeral()
 	require.NoError(t, err)
 	return h
 }
 
-func (h *house) backUp(recipients keyring.Recipients, signer keyring.Signer) *archive.Descriptor {
+func (h *house) backUp(source string, recipients keyring.Recipients, signer keyring.Signer) *archive.Descriptor {
 	h.t.Helper()
 	w, err := archive.NewWriter(h.t.Context(), archive.Config{
-		Source: database, Kind: archive.Full, Stores: h.stores, StateDir: h.t.TempDir(), Recipients: recipients,
+		Source: source, Kind: archive.Full, Stores: h.stores, StateDir: h.t.TempDir(), Recipients: recipients,
 		Signer: signer, SliceBytes: 64 << 10, PartBytes: 512 << 10,
 	})
 	require.NoError(h.t, err)
 	require.NoError(h.t, w.AddBytes(h.t.Context(), "backup_label", []byte("START WAL LOCATION: 0/2000028\n")))
-	d, _, err := w.Commit(h.t.Context(), archive.Attributes{})
+	d, _, err := w.Commit(h.t.Context(), archive.Attributes{Postgres: &archive.Postgres{SystemID: 7711166801199624188}})
 	require.NoError(h.t, err)
 	require.NoError(h.t, w.Close())
 	return d
 }
 
 // archive seals a WAL object; it is as short as a tail's first piece may be.
-func (h *house) archive(key string, recipients keyring.Recipients) {
+func (h *house) archive(key string, recipients keyring.Recipients) keyring.ReleaseItem {
 	h.t.Helper()
-	sealed, err := seal.Seal([]byte("a record of "+key), recipients, keyring.CFB)
+	sealed, err := seal.Seal([]byte("a record of "+key), key, recipients, keyring.CFB)
 	require.NoError(h.t, err)
-	_, err = replicate.Put(h.t.Context(), h.stores, key, sealed, time.Time{})
+	return h.put(key, sealed)
+}
+
+// put stores an object and returns the question about it.
+func (h *house) put(key string, sealed []byte) keyring.ReleaseItem {
+	h.t.Helper()
+	_, err := replicate.Put(h.t.Context(), h.stores, key, sealed, time.Time{})
 	require.NoError(h.t, err)
 	header, err := seal.Header(sealed)
 	require.NoError(h.t, err)
-	h.log = append(h.log, keyring.ReleaseItem{Object: key, Set: key, PKESK: header})
+	return keyring.ReleaseItem{Object: key, Set: key, PKESK: header}
+}
+
+// bytesOf reads an object as anybody who may read the stores can.
+func (h *house) bytesOf(key string) []byte {
+	h.t.Helper()
+	content, err := replicate.Get(h.t.Context(), h.stores, key, store.Digest{}, 1<<20)
+	require.NoError(h.t, err)
+	return content
+}
+
+// forge signs, as a host may that signs for several sources, a set of this
+// database whose descriptor names another database's key header.
+func (h *house) forge(ledger *archive.Descriptor) archive.SetID {
+	h.t.Helper()
+	forged := *h.wanted
+	forged.Set = "20261123T001122Z-f-0a1b2c3d"
+	own := func(object archive.Object) archive.Object {
+		object.Key = strings.Replace(object.Key, string(h.wanted.Set), string(forged.Set), 1)
+		object.Set, object.KeyID = forged.Set, ledger.Keys[0].ID
+		h.put(object.Key, h.bytesOf(ledger.Manifest.Key))
+		return object
+	}
+	forged.Keys = []archive.KeyHeader{{ID: ledger.Keys[0].ID, Set: forged.Set, PKESK: ledger.Keys[0].PKESK}}
+	forged.Manifest, forged.Parts, forged.References = own(h.wanted.Manifest), nil, nil
+	body, err := json.MarshalIndent(forged, "", " ")
+	require.NoError(h.t, err)
+	document, err := h.signer.Clearsigned(append(body, '\n'))
+	require.NoError(h.t, err)
+	_, err = replicate.Put(h.t.Context(), h.stores, archive.DescriptorKey(database, forged.Set), document, time.Time{})
+	require.NoError(h.t, err)
+	_, _, err = archive.Load(h.t.Context(), h.stores, database, forged.Set, keyring.TrustAlways(h.trusted))
+	require.NoError(h.t, err, "the forged descriptor is believed as far as it goes")
+	return forged.Set
 }
 
 // ask puts a request into the stores and returns the question about it.
@@ -169,6 +218,53 @@ func TestLyingHostGainsNothing(t *testing.T) {
 			require.Equal(t, failure.Refused, failure.ClassOf(boundary.In(err)), "%v", err)
 		})
 	}
+}
+
+// TestAnotherDatabasesKeyIsNotReleased: a host that may write below its own
+// database's prefix copies another database's key headers there. What they open
+// says whose it is, or is no message at all.
+func TestAnotherDatabasesKeyIsNotReleased(t *testing.T) {
+	t.Parallel()
+	const ledgerKey = "v1/ledger/wal/7711166801199624199/00000001/000000010000000000000001"
+	const planted = walPrefix + "00000001/000000010000000000000003"
+	for name, plant := range map[string]func(h *house, theirs keyring.ReleaseItem) keyring.ReleaseItem{
+		"their object, whole": func(h *house, theirs keyring.ReleaseItem) keyring.ReleaseItem {
+			return h.put(planted, h.bytesOf(theirs.Object))
+		},
+		"their header before our content": func(h *house, theirs keyring.ReleaseItem) keyring.ReleaseItem {
+			ours := h.bytesOf(h.log[0].Object)
+			return h.put(planted, append(bytes.Clone(theirs.PKESK), ours[len(h.log[0].PKESK):]...))
+		},
+		"their header beside ours": func(h *house, theirs keyring.ReleaseItem) keyring.ReleaseItem {
+			return h.put(planted, append(bytes.Clone(theirs.PKESK), h.bytesOf(h.log[0].Object)...))
+		},
+		"the header of their set": func(h *house, _ keyring.ReleaseItem) keyring.ReleaseItem {
+			ledger := h.backUp("ledger", h.recipients, h.signer)
+			return h.put(planted, h.bytesOf(ledger.Parts[0].Key))
+		},
+		"their cluster's name": func(h *house, theirs keyring.ReleaseItem) keyring.ReleaseItem {
+			return h.put("v1/bookings"+strings.TrimPrefix(theirs.Object, "v1/ledger"), h.bytesOf(theirs.Object))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			item := plant(h, h.archive(ledgerKey, h.recipients))
+			_, err := h.holder.Release(t.Context(), h.ask(item))
+			require.Equal(t, failure.Refused, failure.ClassOf(boundary.In(err)), "%v", err)
+		})
+	}
+	t.Run("in a descriptor that a trusted host signed", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		set := h.forge(h.backUp("ledger", h.recipients, h.signer))
+		forged, _, err := archive.Load(t.Context(), h.stores, database, set, keyring.TrustAlways(h.trusted))
+		require.NoError(t, err)
+		in := h.ask(archive.KeyItems(forged.Descriptor)...)
+		in.Set = string(set)
+		_, err = h.holder.Release(t.Context(), in)
+		require.Equal(t, failure.Refused, failure.ClassOf(boundary.In(err)), "%v", err)
+	})
 }
 
 func TestReleaseRefused(t *testing.T) {

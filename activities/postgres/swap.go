@@ -40,6 +40,9 @@ func (a *Activities) swap(ctx context.Context, in SwapInput, way func(context.Co
 		return Swapped{}, err
 	}
 	socket := filepath.Join(filepath.Dir(t.workspace.Dir), "aside")
+	if err := t.forgetKey(); err != nil {
+		return Swapped{}, err
+	}
 	done, err := way(ctx, swap.Config{
 		Run: strings.TrimPrefix(ShortRun(in.Run), "run-"), Service: t.serving(), Login: login, Workspace: t.restored(),
 		Aside: swap.Aside{

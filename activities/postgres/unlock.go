@@ -99,6 +99,16 @@ func (t target) ephemeral(create bool) (*keyring.Ephemeral, error) {
 	return made, owner.WriteFile(path, made.Marshal(), 0o600)
 }
 
+// forgetKey removes the run's own key: from the cut-over on, and on the way back,
+// nothing more is read from the stores for this run. Twice is harmless.
+func (t target) forgetKey() error {
+	err := os.Remove(filepath.Join(t.workspace.Dir, ephemeralFile))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return pg.ClassifyFile(err, "remove the run's own key")
+}
+
 // want notes in the workspace which WAL objects the run asks keys for. The
 // archive goes on growing meanwhile, the tail's pieces above all: what comes
 // later is no part of what was approved, and no key opens it.

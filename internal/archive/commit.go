@@ -161,7 +161,8 @@ func (t *partTable) addKey(key KeyHeader) {
 func (w *Writer) putManifest(ctx context.Context, d *Descriptor, m *Manifest) error {
 	out := &buffer{pool: &w.pool}
 	defer out.release()
-	sealed, err := seal.NewSignedWriter(out, w.key.PKESK, w.session, w.cfg.Signer)
+	key := manifestKey(d.Source, d.Set, w.attempt)
+	sealed, err := seal.NewSignedWriter(out, key, w.key.PKESK, w.session, w.cfg.Signer)
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,6 @@ func (w *Writer) putManifest(ctx context.Context, d *Descriptor, m *Manifest) er
 	if err != nil {
 		return err
 	}
-	key := manifestKey(d.Source, d.Set, w.attempt)
 	written, err := w.targets.put(ctx, key, out, out.size, digest)
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "store manifest of %s", d.Set)

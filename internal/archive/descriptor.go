@@ -134,6 +134,20 @@ func (o *Object) validate(source string, keys map[string]bool) error {
 	return nil
 }
 
+// SealedUnder returns an object of the set that begins with the key header id;
+// the manifest rather than a part.
+func (d *Descriptor) SealedUnder(id string) (Object, bool) {
+	if d.Manifest.KeyID == id {
+		return d.Manifest, true
+	}
+	for _, part := range d.Parts {
+		if part.KeyID == id {
+			return part, true
+		}
+	}
+	return Object{}, false
+}
+
 // key returns the key header an object begins with.
 func (d *Descriptor) key(id string) KeyHeader {
 	for _, key := range d.Keys {

@@ -15,7 +15,7 @@ func KeyItems(d *Descriptor) []keyring.ReleaseItem {
 	return items
 }
 
-// AllowSets is a rule for keyring.Holder: only key headers that the given sets'
+// AllowSets is a rule for a key holder: only key headers that the given sets'
 // descriptors, which the holder read and checked itself, name under that set. A
 // host that asks for one set's header in another's name gets nothing.
 func AllowSets(descriptors ...*Descriptor) func(keyring.ReleaseItem) error {

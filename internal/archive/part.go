@@ -74,7 +74,7 @@ func (w *Writer) newBuilder(ctx context.Context) (*builder, error) {
 	b := &builder{out: &buffer{pool: &w.pool}, sum: sha256.New()}
 	b.part = &part{key: w.key, object: Object{Set: w.cfg.SetID, KeyID: w.key.ID, Key: w.nextPartKey()}}
 	b.part.verify.Do(func() { b.part.usable.Store(true) }) // made here: nothing to look up
-	sealed, err := seal.NewWriter(io.MultiWriter(b.out, b.sum), w.key.PKESK, w.session)
+	sealed, err := seal.NewWriter(io.MultiWriter(b.out, b.sum), b.part.object.Key, w.key.PKESK, w.session)
 	if err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "begin part")
 	}

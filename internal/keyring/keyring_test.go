@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -157,8 +156,7 @@ func TestReleaseOfALongLog(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%d bytes: %v", len(wire), err)
 	}
-	holder := keyring.Holder{Keys: oneKey{key}, Allow: func(keyring.ReleaseItem) error { return nil }}
-	sealed, err := holder.Release(t.Context(), request)
+	sealed, err := keyring.Release(t.Context(), request, oneKey{key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,15 +193,10 @@ func TestReleaseHandsOutAllowedSetsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuse := keyring.Holder{Keys: keyring.NewPrivate(a), Allow: func(keyring.ReleaseItem) error { return errors.New("not this set") }}
-	if _, err := refuse.Release(ctx, request); !failure.Is(err, failure.Refused) {
+	if _, err := keyring.Release(ctx, request, keyring.NewPrivate(generate(t, "stranger"))); !failure.Is(err, failure.Forbidden) {
 		t.Fatalf("not allowed: %v", err)
 	}
-	if _, err := (keyring.Holder{Keys: keyring.NewPrivate(a)}).Release(ctx, request); !failure.Is(err, failure.Refused) {
-		t.Fatalf("no rule: %v", err)
-	}
-	holder := keyring.Holder{Keys: keyring.NewPrivate(a), Allow: func(keyring.ReleaseItem) error { return nil }}
-	sealed, err := holder.Release(ctx, request)
+	sealed, err := keyring.Release(ctx, request, keyring.NewPrivate(a))
 	if err != nil {
 		t.Fatal(err)
 	}

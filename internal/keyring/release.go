@@ -54,15 +54,6 @@ func (r Request) validate() error {
 	return nil
 }
 
-// Holder is the key holder's side: private keys and a rule for what may leave.
-type Holder struct {
-	Keys KeySource
-	// Allow returns nil for an item whose session key may be handed out. It must
-	// tie the key header to the set (archive.AllowSets does, from signed
-	// descriptors): a host that lies about the set must gain nothing.
-	Allow func(ReleaseItem) error
-}
-
 // released is the sealed answer's content.
 type released struct {
 	Keys []releasedKey `json:"keys"`
@@ -76,23 +67,18 @@ type releasedKey struct {
 }
 
 // Release answers a request with the session keys, sealed to the requesting
-// host's ephemeral key. One item that is not allowed refuses the whole request
-// with failure.Refused. Running twice gives the same keys, sealed anew.
-func (h Holder) Release(ctx context.Context, request Request) ([]byte, error) {
+// host's ephemeral key. allowed holds the keys that may be handed out, and those
+// only: a private key as a source would answer whatever a host asks. One item it
+// refuses fails the whole request. Running twice gives the same keys, sealed anew.
+func Release(ctx context.Context, request Request, allowed KeySource) ([]byte, error) {
 	if err := request.validate(); err != nil {
 		return nil, err
 	}
-	if h.Allow == nil {
-		return nil, failure.New(failure.Refused, "this key holder allows no set").WithHint("name the sets to release")
-	}
 	var answer released
 	for _, item := range request.Items {
-		if err := h.Allow(item); err != nil {
-			return nil, failure.Wrap(failure.Refused, err, "release session key of set %.80q", item.Set)
-		}
-		key, err := h.Keys.SessionKey(ctx, item.Set, item.PKESK)
+		key, err := allowed.SessionKey(ctx, item.Set, item.PKESK)
 		if err != nil {
-			return nil, err
+			return nil, failure.Wrap(failure.ClassOf(err), err, "release session key of set %.80q", item.Set)
 		}
 		answer.Keys = append(answer.Keys, releasedKey{Set: item.Set, Header: HeaderID(item.PKESK), Mode: key.mode, Key: key.Bytes()})
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// Ephemeral is the restoring host's key pair for one request. It lives in
-// memory only: a restarted restore asks again.
+// Ephemeral is the restoring host's key pair for one request. Who keeps it for a
+// restarted restore does so with Marshal, and removes it after use.
 type Ephemeral struct{ public, private *[32]byte }
 
 // NewEphemeral makes a fresh key pair.

@@ -49,7 +49,7 @@ type Archiver struct {
 	settings settings.Settings
 	place    place
 	shelves  []*shelf
-	seal     func(plain []byte) ([]byte, error)
+	seal     func(plain []byte, key string) ([]byte, error)
 	spool    *spool
 	report   *reporter
 	meter    *meter
@@ -79,7 +79,9 @@ func openArchiver(ctx context.Context, opts Options, report *reporter, meter *me
 		return nil, err
 	}
 	a := &Archiver{settings: opts.Settings, place: opts.place(), spool: spool, report: report, meter: meter}
-	a.seal = func(plain []byte) ([]byte, error) { return seal.Seal(plain, opts.Recipients, opts.Mode) }
+	a.seal = func(plain []byte, key string) ([]byte, error) {
+		return seal.Seal(plain, key, opts.Recipients, opts.Mode)
+	}
 	for _, one := range opts.Stores {
 		a.shelves = append(a.shelves, &shelf{Store: one})
 	}

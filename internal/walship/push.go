@@ -55,7 +55,7 @@ func (a *Archiver) push(ctx context.Context, name, path string) error {
 // pushContent archives a file whose content was checked.
 func (a *Archiver) pushContent(ctx context.Context, file wal.FileName, name string, content []byte) error {
 	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
-	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
+	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content, p.key) })
 	if suffixOf(file.Kind) == clearSuffix {
 		p.seal = ready(content)
 	}
@@ -75,7 +75,7 @@ func (a *Archiver) pushPiece(ctx context.Context, seg wal.Segment, from wal.LSN,
 		return nil
 	}
 	p := parcel{key: a.place.pieceKey(seg, from, content)}
-	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content) })
+	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content, p.key) })
 	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) })
 	if len(out.held) == 0 {
 		return out.err

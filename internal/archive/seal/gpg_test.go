@@ -52,7 +52,7 @@ func TestGnuPGReadsWhatWeWrite(t *testing.T) {
 	gpg(t, home, []byte(armored), "--import")
 	for _, size := range []int{0, 10, 64<<10 - 6, 300_000} {
 		plain := randomBytes(size)
-		sealed, err := Seal(plain, recipients, keyring.CFB)
+		sealed, err := Seal(plain, "x", recipients, keyring.CFB)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestGnuPGKeysWork(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sealed, err := Seal([]byte("both ways"), recipients, keyring.CFB)
+			sealed, err := Seal([]byte("both ways"), "x", recipients, keyring.CFB)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,20 +15,20 @@ import (
 const maxWindowBytes = 8 << 20
 
 // Seal compresses plaintext (zstd) and encrypts it under a session key of its
-// own: for single small objects such as WAL segments. Twice gives two different
-// ciphertexts of the same plaintext.
-func Seal(plaintext []byte, recipients keyring.Recipients, mode keyring.Mode) ([]byte, error) {
+// own: for single small objects such as WAL segments. name is the key the object
+// will have. Twice gives two different ciphertexts of the same plaintext.
+func Seal(plaintext []byte, name string, recipients keyring.Recipients, mode keyring.Mode) ([]byte, error) {
 	key, header, err := recipients.NewSession(mode)
 	if err != nil {
 		return nil, err
 	}
-	return sealUnder(plaintext, key, header)
+	return sealUnder(plaintext, name, key, header)
 }
 
-func sealUnder(plaintext []byte, key keyring.SessionKey, header []byte) ([]byte, error) {
+func sealUnder(plaintext []byte, name string, key keyring.SessionKey, header []byte) ([]byte, error) {
 	var out bytes.Buffer
 	out.Grow(len(header) + len(plaintext)/2 + 4096)
-	w, err := NewWriter(&out, header, key)
+	w, err := NewWriter(&out, name, header, key)
 	if err != nil {
 		return nil, err
 	}
@@ -48,15 +48,15 @@ func sealUnder(plaintext []byte, key keyring.SessionKey, header []byte) ([]byte,
 	return out.Bytes(), nil
 }
 
-// Open decrypts and decompresses what Seal made. id names the object to the key
-// source. More than maxPlainBytes of plaintext, or any changed byte, is
-// failure.Corrupt and nothing is returned.
-func Open(ctx context.Context, ciphertext []byte, id string, keys keyring.KeySource, maxPlainBytes int64) ([]byte, error) {
+// Open decrypts and decompresses what Seal made under name. More than
+// maxPlainBytes of plaintext, or any changed byte, is failure.Corrupt; what was
+// sealed under another name is failure.IdentityMismatch. Nothing is returned then.
+func Open(ctx context.Context, ciphertext []byte, name string, keys keyring.KeySource, maxPlainBytes int64) ([]byte, error) {
 	header, err := Header(ciphertext)
 	if err != nil {
 		return nil, err
 	}
-	key, err := keys.SessionKey(ctx, id, header)
+	key, err := keys.SessionKey(ctx, name, header)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,15 @@ func Open(ctx context.Context, ciphertext []byte, id string, keys keyring.KeySou
 	if err != nil {
 		return nil, err
 	}
+	if r.Name() != name {
+		return nil, misplaced(name, r.Name())
+	}
 	plain, err := inflate(r, maxPlainBytes)
 	if err == nil && source.Len() != 0 {
 		err = failure.New(failure.Corrupt, "bytes follow the message")
 	}
 	if err != nil {
-		return nil, corrupt(err, "open "+id)
+		return nil, corrupt(err, "open "+name)
 	}
 	return plain, nil
 }

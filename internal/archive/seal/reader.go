@@ -39,6 +39,7 @@ func Header(ciphertext []byte) ([]byte, error) {
 type Reader struct {
 	inner   io.ReadCloser // decrypted packets; Close checks the last authentication tag
 	content io.Reader     // the literal packet's body
+	name    string
 	ended   error
 	trailer []byte
 }
@@ -57,7 +58,7 @@ func NewReader(object io.Reader, key keyring.SessionKey) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{inner: inner, content: literal}, nil
+	return &Reader{inner: inner, content: literal.Body, name: literal.FileName}, nil
 }
 
 func findEncrypted(object io.Reader) (*packet.SymmetricallyEncrypted, error) {
@@ -92,7 +93,7 @@ func openOuter(body *packet.SymmetricallyEncrypted, key keyring.SessionKey) (io.
 }
 
 // findLiteral passes over one-pass signature headers.
-func findLiteral(inner io.Reader) (io.Reader, error) {
+func findLiteral(inner io.Reader) (*packet.LiteralData, error) {
 	for range 2 {
 		next, err := packet.Read(inner)
 		if err != nil {
@@ -101,13 +102,16 @@ func findLiteral(inner io.Reader) (io.Reader, error) {
 		switch found := next.(type) {
 		case *packet.OnePassSignature:
 		case *packet.LiteralData:
-			return found.Body, nil
+			return found, nil
 		default:
 			return nil, failure.New(failure.Corrupt, "message holds no literal data")
 		}
 	}
 	return nil, failure.New(failure.Corrupt, "message holds no literal data")
 }
+
+// Name returns the key the object was made for.
+func (r *Reader) Name() string { return r.name }
 
 // Read returns content.
 func (r *Reader) Read(p []byte) (int, error) {

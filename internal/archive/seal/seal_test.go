@@ -41,7 +41,7 @@ func TestSealOpenSizes(t *testing.T) {
 	for _, mode := range []keyring.Mode{keyring.CFB, keyring.GCM} {
 		for _, size := range sizes {
 			plain := randomBytes(size)
-			sealed, err := Seal(plain, recipients, mode)
+			sealed, err := Seal(plain, "x", recipients, mode)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 	t.Parallel()
 	recipients, private, _ := testKeys(t)
 	for _, mode := range []keyring.Mode{keyring.CFB, keyring.GCM} {
-		sealed, err := Seal([]byte("a short WAL tail"), recipients, mode)
+		sealed, err := Seal([]byte("a short WAL tail"), "x", recipients, mode)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 func TestBombAndStrangersAreRefused(t *testing.T) {
 	t.Parallel()
 	recipients, private, _ := testKeys(t)
-	sealed, err := Seal(make([]byte, 64<<20), recipients, keyring.CFB)
+	sealed, err := Seal(make([]byte, 64<<20), "x", recipients, keyring.CFB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestBombAndStrangersAreRefused(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	recipients, private, _ := testKeys(f)
 	for _, mode := range []keyring.Mode{keyring.CFB, keyring.GCM} {
-		sealed, err := Seal([]byte("seed"), recipients, mode)
+		sealed, err := Seal([]byte("seed"), "x", recipients, mode)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func BenchmarkSeal16MiB(b *testing.B) {
 	plain := randomBytes(16 << 20)
 	b.SetBytes(int64(len(plain)))
 	for b.Loop() {
-		if _, err := Seal(plain, recipients, keyring.CFB); err != nil {
+		if _, err := Seal(plain, "x", recipients, keyring.CFB); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -128,7 +128,7 @@ func BenchmarkSeal16MiB(b *testing.B) {
 func BenchmarkOpen16MiB(b *testing.B) {
 	recipients, private, _ := testKeys(b)
 	plain := randomBytes(16 << 20)
-	sealed, err := Seal(plain, recipients, keyring.CFB)
+	sealed, err := Seal(plain, "x", recipients, keyring.CFB)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -136,6 +136,54 @@ func BenchmarkOpen16MiB(b *testing.B) {
 	for b.Loop() {
 		if _, err := Open(context.Background(), sealed, "x", private, 16<<20); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestNameIsInside: an object says for which key it was made, to whoever has the
+// session key, after its beginning alone; copied anywhere else it says so too.
+func TestNameIsInside(t *testing.T) {
+	t.Parallel()
+	const name = "v1/bookings/wal/7711166801199624188/00000001/000000010000000000000001-00112233445566778899aabbccddeeff.zst.pgp"
+	const other = "v1/ledger00/wal/7711166801199624188/00000001/000000010000000000000001-00112233445566778899aabbccddeeff.zst.pgp"
+	recipients, private, _ := testKeys(t)
+	for _, mode := range []keyring.Mode{keyring.CFB, keyring.GCM} {
+		for _, size := range []int{0, 1 << 20} {
+			sealed, err := Seal(randomBytes(size), name, recipients, mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			header, err := Header(sealed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key, err := private.SessionKey(t.Context(), name, header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			beginning := sealed[:min(int64(len(sealed)), BeginningBytes(mode))]
+			if err := CheckName(beginning, name, key); err != nil {
+				t.Errorf("mode %d, %d bytes: %v", mode, size, err)
+			}
+			if err := CheckName(beginning, other, key); !failure.Is(err, failure.IdentityMismatch) {
+				t.Errorf("another place: %v", err)
+			}
+			if _, err := Open(t.Context(), sealed, other, private, 1<<21); !failure.Is(err, failure.IdentityMismatch) {
+				t.Errorf("opened in another place: %v", err)
+			}
+			// Whoever knows the name can turn one block into another's: the next one tells.
+			for at := len(header); mode == keyring.CFB && at < len(header)+160; at++ {
+				forged := bytes.Clone(beginning)
+				for i := 0; i < blockBytes && at+i < len(forged); i++ {
+					forged[at+i] ^= name[i] ^ other[i]
+				}
+				if bytes.Equal(forged, beginning) {
+					continue
+				}
+				if err := CheckName(forged, other, key); err == nil {
+					t.Fatalf("a name forged by changing ciphertext from byte %d on is believed", at)
+				}
+			}
 		}
 	}
 }

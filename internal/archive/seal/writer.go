@@ -9,8 +9,17 @@ import (
 	"github.com/terragonlabs/holdfast/internal/keyring"
 )
 
-// literalHead begins a literal packet: binary, no file name, no date.
-const literalHead = "b\x00\x00\x00\x00\x00"
+// maxNameBytes is what a literal packet's one length octet allows.
+const maxNameBytes = 255
+
+// literalHead begins a literal packet: binary, the object's name, no date.
+func literalHead(name string) ([]byte, error) {
+	if name == "" || len(name) > maxNameBytes {
+		return nil, failure.New(failure.Internal, "the name inside a message has %d bytes, want 1 to %d", len(name), maxNameBytes)
+	}
+	head := append([]byte{'b', byte(len(name))}, name...)
+	return append(head, 0, 0, 0, 0), nil
+}
 
 // Writer encrypts one message. It is not safe for concurrent use.
 type Writer struct {
@@ -19,23 +28,29 @@ type Writer struct {
 	sign    *keyring.OnePass
 }
 
-// NewWriter writes header, then begins a message under key to w. The caller
-// writes the content and closes; w stays open.
-func NewWriter(w io.Writer, header []byte, key keyring.SessionKey) (*Writer, error) {
-	return newWriter(w, header, key, nil)
+// NewWriter writes header, then begins a message under key to w. name is the key
+// the object will have in the stores: inside the encryption it says whose object
+// this is, whatever key it is copied to. The caller writes the content and
+// closes; w stays open.
+func NewWriter(w io.Writer, name string, header []byte, key keyring.SessionKey) (*Writer, error) {
+	return newWriter(w, name, header, key, nil)
 }
 
 // NewSignedWriter is NewWriter with a signature inside the message, so that
 // gpg -d verifies who wrote it.
-func NewSignedWriter(w io.Writer, header []byte, key keyring.SessionKey, signer keyring.Signer) (*Writer, error) {
+func NewSignedWriter(w io.Writer, name string, header []byte, key keyring.SessionKey, signer keyring.Signer) (*Writer, error) {
 	sign, err := signer.OnePass()
 	if err != nil {
 		return nil, err
 	}
-	return newWriter(w, header, key, sign)
+	return newWriter(w, name, header, key, sign)
 }
 
-func newWriter(w io.Writer, header []byte, key keyring.SessionKey, sign *keyring.OnePass) (*Writer, error) {
+func newWriter(w io.Writer, name string, header []byte, key keyring.SessionKey, sign *keyring.OnePass) (*Writer, error) {
+	begin, err := literalHead(name)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(header); err != nil {
 		return nil, err
 	}
@@ -53,7 +68,7 @@ func newWriter(w io.Writer, header []byte, key keyring.SessionKey, sign *keyring
 		}
 	}
 	literal := newFrameWriter(outer, literalTag)
-	if _, err := literal.Write([]byte(literalHead)); err != nil {
+	if _, err := literal.Write(begin); err != nil {
 		return nil, err
 	}
 	return &Writer{outer: outer, literal: literal, sign: sign}, nil

@@ -1,0 +1,55 @@
+package seal
+
+import (
+	"bytes"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
+)
+
+const (
+	// beginningSlackBytes is more than packet heads, signature heads and the name
+	// take together.
+	beginningSlackBytes = 2 << 10
+	// gcmChunkBytes is the first chunk, with its tag, of the longest kind that the
+	// writer makes: nothing of a chunk is known before all of it was read.
+	gcmChunkBytes = 256<<10 + 64
+)
+
+// BeginningBytes is how much of an object CheckName needs; less when the object
+// is shorter.
+func BeginningBytes(mode keyring.Mode) int64 {
+	if mode == keyring.GCM {
+		return keyring.MaxHeaderBytes + beginningSlackBytes + gcmChunkBytes
+	}
+	return keyring.MaxHeaderBytes + beginningSlackBytes
+}
+
+// CheckName proves from an object's first BeginningBytes that it was made under
+// key to be stored as name. Another name is failure.IdentityMismatch, a wrong key
+// failure.Corrupt.
+//
+// It is a proof although the beginning alone carries no integrity code in the CFB
+// mode: who changes one block of ciphertext turns the block after it into what
+// only the session key can tell, and a name spans several blocks.
+func CheckName(beginning []byte, name string, key keyring.SessionKey) error {
+	if len(name) < minNameBytes {
+		return failure.New(failure.IdentityMismatch, "the name %q is too short to prove anything", name)
+	}
+	r, err := NewReader(bytes.NewReader(beginning), key)
+	if err != nil {
+		return err
+	}
+	if r.Name() != name {
+		return misplaced(name, r.Name())
+	}
+	return nil
+}
+
+// minNameBytes makes a name reach over three blocks at least, wherever it begins.
+const minNameBytes = 3 * blockBytes
+
+func misplaced(place, inside string) error {
+	return failure.New(failure.IdentityMismatch, "the object at %.300q was made to be %.300q", place, inside).
+		WithHint("somebody copied it there: compare the store's access log; the other stores' copies are not touched by it")
+}
