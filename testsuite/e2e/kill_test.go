@@ -20,7 +20,6 @@ import (
 // by its missing heartbeats, so each kill costs that time.
 func TestKilledWorkerGoesOn(t *testing.T) {
 	h := protected(t, func(o *scenario.Options) {
-		o.Observation = 5 * time.Second
 		o.Size = dataset.Size{Experiments: 2_000, Results: 40_000, Models: 1_000} // so that a fetch is not over at once
 	})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 4*time.Minute)

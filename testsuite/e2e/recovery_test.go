@@ -86,6 +86,9 @@ func (h *house) requireRecovered(t *testing.T) databasecorruption.Result {
 	}
 	found, err := h.ReadReport(h.ctx, result.Report)
 	h.must(t, err)
+	for _, criterion := range found.Input.Criteria {
+		t.Logf("%s: %s: %s", criterion.Title, criterion.Verdict, criterion.Evidence)
+	}
 	if found.Result.CriteriaMet != recovery.VerdictMet || len(found.Stores) != len(h.Plan.Stores) || len(found.HTML) == 0 {
 		t.Errorf("criteria met: %s, in stores %v\n%s", found.Result.CriteriaMet, found.Stores, found.Markdown)
 	}

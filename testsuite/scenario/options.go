@@ -18,7 +18,8 @@ type Options struct {
 	BinDir string
 	// Size of the data.
 	Size dataset.Size
-	// Observation replaces the plan's time of watching after the recovery.
+	// Observation replaces the plan's time of watching after the recovery; zero:
+	// as short as still tells something.
 	Observation time.Duration
 	// Write is the time between two rows of the application.
 	Write time.Duration
@@ -38,7 +39,7 @@ func (o *Options) complete() error {
 		o.Size = dataset.Small()
 	}
 	if o.Observation <= 0 {
-		o.Observation = 3 * time.Second
+		o.Observation = observation
 	}
 	if o.Write <= 0 {
 		o.Write = 50 * time.Millisecond

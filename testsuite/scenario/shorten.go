@@ -2,16 +2,30 @@ package scenario
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/testsuite/stack/dataset"
 )
 
-// What a run of seconds needs to be looser about: on a laptop that also runs the
-// stores, both servers and the workers, one slow second is a large share of five.
+// What a watch of seconds needs to be looser about.
+//
+// Throughput: sessions report their commits up to a second late (package observe),
+// so the baseline's three seconds may count four seconds' work, and the five
+// seconds here only four; and the pool may wait its server_login_retry of one
+// second before it notices that writes are allowed again. A database that serves
+// exactly as before then shows (3/5)/(4/3) = 0.45 of its baseline. Half of that is
+// left to a machine whose two cores also run the stores, the servers and the
+// workers. One that serves nobody shows 0.
+//
+// Latency: twelve probes make the baseline and twenty this figure, of a query that
+// takes less than a millisecond, so the second slowest of twenty is compared with
+// the slowest of twelve. On two busy cores two probes of twenty waited 36 ms for
+// their turn. A query that needs seconds is seen.
 const (
-	minTPSRatio = 0.5
-	maxP95Ratio = 20
+	minTPSRatio = 0.22
+	maxP95Ratio = 200
+	observation = 5 * time.Second
 )
 
 // shorten puts what is known about the data set into the plan and shortens the
@@ -40,7 +54,7 @@ func (s *Scenario) shortenDatabase(db *plan.Database) {
 	watch := &db.Observation
 	s.changed("the recovered database is watched for %s instead of %s", s.options.Observation, watch.Duration)
 	watch.Duration = plan.Duration(s.options.Observation)
-	s.changed("it may reach %.1f of the baseline's throughput instead of %.1f, and %.0f times its p95 instead of %.1f",
+	s.changed("it may reach %.2f of the baseline's throughput instead of %.2f, and %.0f times its p95 instead of %.1f",
 		minTPSRatio, watch.MinTPSRatio, float64(maxP95Ratio), watch.MaxP95Ratio)
 	watch.MinTPSRatio, watch.MaxP95Ratio = minTPSRatio, maxP95Ratio
 }

@@ -2,6 +2,7 @@ package databasecorruption
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
@@ -29,8 +30,27 @@ func (r *run) criteria(result Result, target report.Criterion) []report.Criterio
 			Title: "New backups flow", Verdict: known(r.archived.Segment != "" && r.backup.Set.ID != ""),
 			Evidence: fmt.Sprintf("segment %s and set %s are in the stores", orNone(r.archived.Segment), orNone(r.backup.Set.ID)),
 		},
-		{Title: "It performs as before", Verdict: worst(r.observed.Verdicts), Evidence: fmt.Sprintf("watched for %s", r.observed.Performance.Over.Round(time.Second))},
+		{Title: "It performs as before", Verdict: worst(r.observed.Verdicts), Evidence: measures(r.observed)},
 	}
+}
+
+// measures names what was watched, each measure with what was found and what was
+// wanted, so that a reader of the verdict sees which of them decided it.
+func measures(o postgres.Observation) string {
+	if !watched(o) {
+		return "nobody watched it"
+	}
+	found := make([]string, len(o.Verdicts))
+	for i, v := range o.Verdicts {
+		found[i] = fmt.Sprintf("%s %s: %s", v.Name, v.Status, orNone(v.Got))
+		if v.Want != "" {
+			found[i] += ", wanted " + v.Want
+		}
+		if v.Detail != "" {
+			found[i] += " (" + v.Detail + ")"
+		}
+	}
+	return fmt.Sprintf("watched for %s: %s", o.Performance.Over.Round(time.Second), strings.Join(found, "; "))
 }
 
 // targetCriterion compares what was asked with what was reached.
