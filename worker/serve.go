@@ -5,9 +5,11 @@ import (
 	"fmt"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
+	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/obs"
 	"github.com/terragonlabs/holdfast/internal/plan"
@@ -38,7 +40,10 @@ func serve(ctx context.Context, s served) error {
 	for _, queue := range s.queues {
 		poller := sdkworker.New(s.client, queue, sdkworker.Options{
 			WorkerStopTimeout: s.options.stopTimeout,
-			Identity:          fmt.Sprintf("%s %s", queue, identity()),
+			// Every activity beats, and the SDK passes a beat on at least this often.
+			Interceptors:                 []interceptor.WorkerInterceptor{pulse.Interceptor()},
+			MaxHeartbeatThrottleInterval: pulse.Interval,
+			Identity:                     fmt.Sprintf("%s %s", queue, identity()),
 			OnFatalError: func(err error) {
 				failed <- failure.Wrap(classOfServer(err), err, "poll task queue %s", queue)
 			},

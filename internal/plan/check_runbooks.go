@@ -16,6 +16,10 @@ func (j *judgement) checkRunbooks() {
 		j.checkGates(at, rb)
 		j.addressees(at+".notify", rb.Notify)
 		j.positiveCount(at+".unattended.attempts", rb.Unattended.Attempts)
+		if notice := rb.NoticeDeadWorker; notice != 0 && (notice < shortestNotice || notice > longestNotice) {
+			j.errorf(at+".notice_dead_worker", "write "+shortestNotice.String()+" to "+longestNotice.String()+", or leave it out for "+Duration(DefaultNotice).String(),
+				"a dead worker would be noticed after %s", notice)
+		}
 		if (rb.AtDeadline != "") != (rb.RollbackDeadline > 0) {
 			j.errorf(at, "give both, or neither", "rollback_deadline and at_deadline go together")
 		}

@@ -1,5 +1,7 @@
 package plan
 
+import "time"
+
 // Runbook is the recovery procedure for one scenario.
 type Runbook struct {
 	// Scenario names the runbook in commands.
@@ -22,6 +24,10 @@ type Runbook struct {
 	AtDeadline AtDeadline `json:"at_deadline,omitempty"`
 	// MinInterval between two runs that monitoring started.
 	MinInterval Duration `json:"min_interval,omitempty"`
+	// NoticeDeadWorker is how long a worker at work on a step may be silent before
+	// the step is tried again by another, or by the same one restarted; from 1s to 5m,
+	// 20s where it is left out.
+	NoticeDeadWorker Duration `json:"notice_dead_worker,omitempty"`
 	// Unattended is the policy of drills, where nobody answers.
 	Unattended Unattended `json:"unattended"`
 	// Notify names contacts, groups, roles or people told of start and end.
@@ -29,6 +35,14 @@ type Runbook struct {
 	// Replaces lists the manual commands of the written plan this runbook takes the place of.
 	Replaces []string `json:"replaces,omitempty"`
 }
+
+// DefaultNotice is Runbook.NoticeDeadWorker where the plan leaves it out, and the
+// bounds of what it may say.
+const (
+	DefaultNotice  = 20 * time.Second
+	shortestNotice = Duration(time.Second)
+	longestNotice  = Duration(5 * time.Minute)
+)
 
 // Phase is one budgeted part of a runbook.
 type Phase struct {

@@ -54,6 +54,7 @@ func wrongPeople() []wrong {
 		{"unknown addressee", "notify: [harbour-office, engineer]", "notify: [§harbour-offices, engineer]", "no contact, group, role or person", "did you mean harbour-office?"},
 		{"levels out of order", "after: 10m", "after: §5m", "is not later", "more than 5m"},
 		{"levels miscounted", "{level: 2,", "{level: §3,", "count from 1", "write 2"},
+		{"too short a silence", "    rollback_deadline: 30m\n", "    rollback_deadline: 30m\n    notice_dead_worker: §200ms\n", "would be noticed after 200ms", "1s to 5m"},
 		{"half a login", "    username: env:SMTP_USER\n", "", "username and password go together", "give both"},
 		{"password in the clear", "tls: starttls", "tls: §none", "would travel in plain text", "starttls"},
 	}

@@ -18,7 +18,7 @@ const leastTime = 5 * time.Second
 
 // activityContext returns ctx with the options of s.
 func (rb *Run) activityContext(ctx workflow.Context, s step) workflow.Context {
-	o, _ := table(s.class)
+	o := rb.table(s.class)
 	total := o.Total
 	if o.ByClock {
 		if left, bounded := rb.timeLeft(); bounded {

@@ -10,7 +10,7 @@ func Table() []string {
 			name, o.StartToClose, o.Heartbeat, o.ByClock, o.Total, o.Retry.MaximumAttempts,
 			o.Retry.InitialInterval, o.Retry.MaximumInterval, o.Declared))
 	}
-	for _, class := range []Class{Probe, Glance, Announce, Mutate, Transfer, Irreversible} {
+	for _, class := range []Class{Probe, Scan, Glance, Announce, Mutate, Transfer, Irreversible} {
 		o, _ := table(class)
 		row(string(class), o)
 	}

@@ -114,6 +114,7 @@ func (s *server) work() {
 	s.stores = []store.Store{fileStore(s.t, "one"), fileStore(s.t, "two")}
 	w := worker.New(s.client, queue, worker.Options{Identity: "test"})
 	w.RegisterWorkflow(MoveHouse)
+	w.RegisterWorkflow(Knock)
 	w.RegisterActivityWithOptions(s.door, activity.RegisterOptions{Name: "runbook_test."})
 	w.RegisterActivityWithOptions(&stored.Activities{Stores: s.stores}, activity.RegisterOptions{Name: stored.Prefix})
 	require.NoError(s.t, w.Start())

@@ -130,7 +130,7 @@ func (rb *Run) flush(phase string) {
 // store calls one of the kit's own activities. It leaves no entry: the timeline
 // cannot record its own storage.
 func (rb *Run) store(title, activity string, in, out any) error {
-	o, _ := table(Announce)
+	o := rb.table(Announce)
 	ctx := withOptions(rb.ctx, o, o.Total, "", "", title)
 	return boundary.In(workflow.ExecuteActivity(ctx, activity, in).Get(ctx, out))
 }

@@ -106,7 +106,7 @@ func (rb *Run) undoAll() error {
 }
 
 func (rb *Run) undoOne(u undo) error {
-	o := undoTable()
+	o := rb.noticing(undoTable())
 	ctx := withOptions(rb.ctx, o, o.Total, u.TaskQueue, "undo-"+decimal(u.Number), "Undo: "+u.Title)
 	err := boundary.In(workflow.ExecuteActivity(ctx, u.Activity, u.Input).Get(ctx, nil))
 	if err != nil {

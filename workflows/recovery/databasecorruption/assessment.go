@@ -107,9 +107,9 @@ func (r *run) switchReaders() error {
 // side: both only read.
 func (r *run) examine() (err error) {
 	extent := runbook.Go(r.Run, "Assess the extent of the damage", postgres.Ref.MeasureExtent,
-		postgres.ExtentInput{Where: r.at(r.primary), Expect: r.damaged.Identity}, runbook.Probe, r.on(r.primary))
+		postgres.ExtentInput{Where: r.at(r.primary), Expect: r.damaged.Identity}, runbook.Scan, r.on(r.primary))
 	onset := runbook.Go(r.Run, "Find when the damage began", postgres.Ref.FindOnset,
-		postgres.OnsetInput{Where: r.at(r.primary), Until: r.fence.LSN, Disrupted: r.in.DisruptedAt}, runbook.Probe, r.on(r.primary))
+		postgres.OnsetInput{Where: r.at(r.primary), Until: r.fence.LSN, Disrupted: r.in.DisruptedAt}, runbook.Scan, r.on(r.primary))
 	var onsetErr error
 	r.extent, err = extent.Get()
 	r.onset, onsetErr = onset.Get()

@@ -18,7 +18,7 @@ func (r *run) prepare() (err error) {
 		return err
 	}
 	if _, err = runbook.Do(r.Run, "Prove that the WAL chain is whole", postgres.Ref.ProveChain,
-		postgres.ChainInput{Where: r.at(r.primary), Choice: r.choice()}, runbook.Probe, r.on(r.primary), runbook.Required()); err != nil {
+		postgres.ChainInput{Where: r.at(r.primary), Choice: r.choice()}, runbook.Scan, r.on(r.primary), runbook.Required()); err != nil {
 		return err
 	}
 	if r.released, err = r.unlock(); err != nil {

@@ -10,7 +10,7 @@ import (
 // that it can be judged before it becomes anything.
 func (r *run) recover() (err error) {
 	restored := postgres.CheckInput{Where: r.at(r.primary), Side: postgres.Restored}
-	if _, err = runbook.Do(r.Run, "Verify the restored files", postgres.Ref.VerifyFiles, restored, runbook.Probe, r.on(r.primary), runbook.Required()); err != nil {
+	if _, err = runbook.Do(r.Run, "Verify the restored files", postgres.Ref.VerifyFiles, restored, runbook.Scan, r.on(r.primary), runbook.Required()); err != nil {
 		return err
 	}
 	r.replayed, err = runbook.Do(r.Run, "Apply WAL up to the target", postgres.Ref.Replay,

@@ -131,7 +131,7 @@ func (r *run) proveLogin() error {
 func (r *run) observe() (err error) {
 	r.observed, err = runbook.Do(r.Run, "Watch the database against its baseline", postgres.Ref.Observe, postgres.ObserveInput{
 		Where: r.at(r.primary), For: r.plan.Database.Observation.Duration.Std(), Baseline: r.damaged.Baseline,
-	}, runbook.Probe, r.on(r.primary))
+	}, runbook.Scan, r.on(r.primary))
 	if err != nil {
 		return err
 	}

@@ -14,12 +14,12 @@ import (
 // puts what it found to the commander.
 func (r *run) validate() error {
 	restored := postgres.CheckInput{Where: r.at(r.primary), Side: postgres.Restored}
-	integrity := runbook.Go(r.Run, "Check every table and index", postgres.Ref.CheckIntegrity, restored, runbook.Probe, r.on(r.primary), runbook.Required())
-	checks := runbook.Go(r.Run, "Run the plan's checks", postgres.Ref.RunChecks, restored, runbook.Probe, r.on(r.primary), runbook.Required())
+	integrity := runbook.Go(r.Run, "Check every table and index", postgres.Ref.CheckIntegrity, restored, runbook.Scan, r.on(r.primary), runbook.Required())
+	checks := runbook.Go(r.Run, "Run the plan's checks", postgres.Ref.RunChecks, restored, runbook.Scan, r.on(r.primary), runbook.Required())
 	beats := runbook.Go(r.Run, "Read the heartbeats that survived", postgres.Ref.ReadHeartbeats, restored, runbook.Probe, r.on(r.primary))
 	login := runbook.Go(r.Run, "Log in as the application", postgres.Ref.ProbeApplication, restored, runbook.Probe, r.on(r.primary), runbook.Required())
 	loss := runbook.Go(r.Run, "Count the work after the target", postgres.Ref.MeasureLoss,
-		postgres.LossInput{Where: r.at(r.primary), From: r.replayed.Reached.LSN, Timeline: r.replayed.Reached.Timeline, Until: r.fence.LSN}, runbook.Probe, r.on(r.primary))
+		postgres.LossInput{Where: r.at(r.primary), From: r.replayed.Reached.LSN, Timeline: r.replayed.Reached.Timeline, Until: r.fence.LSN}, runbook.Scan, r.on(r.primary))
 
 	var errs [5]error
 	var found postgres.Heartbeats
