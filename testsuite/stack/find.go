@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
@@ -33,9 +34,16 @@ func find(name string, dirs ...string) (string, error) {
 		WithHint("make tools")
 }
 
-// findPostgres returns the directory of PostgreSQL's server programs: where
-// initdb is found, else Debian's newest major version.
-func findPostgres() (string, error) {
+// postgresVariable names the bin directory of the PostgreSQL that is used.
+const postgresVariable = "HOLDFAST_POSTGRES"
+
+// findPostgres returns the directory of PostgreSQL's server programs: named, what
+// HOLDFAST_POSTGRES says, where initdb is found, else Debian's newest major version.
+func findPostgres(named string) (string, error) {
+	if named = cmp.Or(named, os.Getenv(postgresVariable)); named != "" {
+		target, err := filepath.EvalSymlinks(named)
+		return target, failure.Wrap(failure.NotFound, err, "find PostgreSQL in %s", named)
+	}
 	if path, err := find("initdb"); err == nil {
 		target, err := filepath.EvalSymlinks(path)
 		return filepath.Dir(target), failure.Wrap(failure.NotFound, err, "follow %s", path)

@@ -14,6 +14,9 @@ type Options struct {
 	Database string
 	// BinDir holds worker, starter and wal; empty: they are built.
 	BinDir string
+	// PostgresBin has PostgreSQL's programs; empty: those of $HOLDFAST_POSTGRES,
+	// else those that are found.
+	PostgresBin string
 	// ArchiveCommand of the primary; empty: wal push with the host's settings.
 	ArchiveCommand string
 	// PostgresSettings are further lines of postgresql.conf.

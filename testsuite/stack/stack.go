@@ -70,7 +70,7 @@ func prepare(options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	bin, err := findPostgres()
+	bin, err := findPostgres(options.PostgresBin)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ const (
 	needBench = "bench"
 	needAll   = "all"
 
+	needMajors = "majors" // no program of versions.txt
+
 	// minTemporalServer is the oldest dev server with the update and search
 	// features the runbook kit uses. Temporal's release binaries carry no module
 	// version, so the server they report decides.

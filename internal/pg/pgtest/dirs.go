@@ -17,6 +17,13 @@ import (
 // BinDir returns the directory with PostgreSQL's programs, or fails the test.
 func BinDir(t testing.TB) string {
 	t.Helper()
+	if named := os.Getenv("HOLDFAST_POSTGRES"); named != "" {
+		target, err := filepath.EvalSymlinks(named)
+		if err != nil || !executable(filepath.Join(target, "postgres")) {
+			t.Fatalf("HOLDFAST_POSTGRES=%s has no PostgreSQL server: %v", named, err)
+		}
+		return target
+	}
 	if tools := os.Getenv("HOLDFAST_TOOLS"); tools != "" && executable(filepath.Join(tools, "postgres")) {
 		return tools
 	}
