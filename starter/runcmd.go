@@ -33,7 +33,7 @@ type corruption struct {
 	disruptedAt, detectedAt      string
 	targetTime, targetLSN        string
 	targetName                   string
-	latest, wait                 bool
+	latest, automatic, wait      bool
 	declare                      signing
 }
 
@@ -63,6 +63,7 @@ invariants; the commander approves it or starts again with another.`,
 	flags.StringVar(&c.severity, "severity", "", "P1 to P4 (default: the service's priority)")
 	flags.StringVar(&c.summary, "summary", "", "what users see, in a sentence")
 	flags.StringVar(&c.requester, "requester", "", "person of the plan who asks for the run (default: monitoring)")
+	flags.BoolVar(&c.automatic, "automatic", false, "monitoring or a schedule starts this run: the plan's min_interval between two such runs holds")
 	flags.StringVar(&c.disruptedAt, "disrupted-at", "", "when users were first affected, RFC 3339 (required)")
 	flags.StringVar(&c.detectedAt, "detected-at", "", "when it was noticed, RFC 3339")
 	flags.StringVar(&c.targetTime, "target-time", "", "recover to this time, RFC 3339")
@@ -72,6 +73,8 @@ invariants; the commander approves it or starts again with another.`,
 	flags.BoolVar(&c.wait, "wait", false, "follow the run until it ends")
 	flags.BoolVar(&c.declare.wanted, "declare", false, "sign the declaration of the incident with --as and --key")
 	c.declare.bind(flags)
+	command.MarkFlagsMutuallyExclusive("automatic", "requester")
+	command.MarkFlagsMutuallyExclusive("automatic", "declare")
 	command.MarkFlagsMutuallyExclusive("target-time", "target-lsn", "target-name", "latest")
 	return command
 }
@@ -102,6 +105,7 @@ func (c corruption) input(loaded *plan.Plan) (databasecorruption.Input, error) {
 	in := databasecorruption.Input{
 		Incident: c.incident, PlanHash: loaded.Hash(), Service: c.service, Database: c.database,
 		Severity: plan.Level(c.severity), Summary: c.summary, Requester: c.requester,
+		Automatic: c.automatic,
 	}
 	var err error
 	if in.DisruptedAt, err = parseTime("disrupted-at", c.disruptedAt); err != nil {

@@ -38,6 +38,10 @@ func (a *Activities) ReleaseLease(ctx context.Context, in Lease) (Where, error) 
 	return where, boundary.Out(err)
 }
 
+// MaxTTL bounds a lease: nobody is kept out for longer than a month by a holder
+// that is gone.
+const MaxTTL = 31 * 24 * time.Hour
+
 // claim is the content of every lease object.
 type claim struct {
 	Holder string        `json:"holder"`
@@ -50,8 +54,8 @@ func (in AcquireIn) validate() error {
 		return failure.Invalid("service", "is required")
 	case in.Holder == "":
 		return failure.Invalid("holder", "is required")
-	case in.TTL < time.Second || in.TTL > 24*time.Hour:
-		return failure.Invalid("ttl", "%s is not between 1s and 24h", in.TTL)
+	case in.TTL < time.Second || in.TTL > MaxTTL:
+		return failure.Invalid("ttl", "%s is not between 1s and %s", in.TTL, MaxTTL)
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ func (j *judgement) checkRunbooks() {
 			j.errorf(at+".notice_dead_worker", "write "+shortestNotice.String()+" to "+longestNotice.String()+", or leave it out for "+Duration(DefaultNotice).String(),
 				"a dead worker would be noticed after %s", notice)
 		}
+		if rb.MinInterval > longestInterval {
+			j.errorf(at+".min_interval", "write at most "+longestInterval.String(), "monitoring would be kept from starting a run for %s", rb.MinInterval)
+		}
 		if (rb.AtDeadline != "") != (rb.RollbackDeadline > 0) {
 			j.errorf(at, "give both, or neither", "rollback_deadline and at_deadline go together")
 		}

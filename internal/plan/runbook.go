@@ -22,7 +22,8 @@ type Runbook struct {
 	RollbackDeadline Duration `json:"rollback_deadline,omitempty"`
 	// AtDeadline is what happens to a provisional cut-over nobody decided on.
 	AtDeadline AtDeadline `json:"at_deadline,omitempty"`
-	// MinInterval between two runs that monitoring started.
+	// MinInterval between two runs of one service that monitoring or a schedule
+	// started, at most 31d; a run that a person asked for never waits.
 	MinInterval Duration `json:"min_interval,omitempty"`
 	// NoticeDeadWorker is how long a worker at work on a step may be silent before
 	// the step is tried again by another, or by the same one restarted; from 1s to 5m,
@@ -35,6 +36,9 @@ type Runbook struct {
 	// Replaces lists the manual commands of the written plan this runbook takes the place of.
 	Replaces []string `json:"replaces,omitempty"`
 }
+
+// longestInterval bounds MinInterval.
+const longestInterval = Duration(31 * 24 * time.Hour)
 
 // DefaultNotice is Runbook.NoticeDeadWorker where the plan leaves it out, and the
 // bounds of what it may say.

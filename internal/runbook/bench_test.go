@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/mock" //nolint:depguard // the SDK's test clock needs its matchers; no server is doubled
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -79,6 +80,7 @@ type bench struct {
 	env    *testsuite.TestWorkflowEnvironment
 	door   *Door
 	stores []store.Store
+	record *stored.Activities
 	in     Input
 	seq    uint64
 	// answer decides what people send for an open question; nil: nothing.
@@ -97,9 +99,24 @@ func newBench(t *testing.T) *bench {
 	b.env.RegisterWorkflow(MoveHouse)
 	b.env.RegisterWorkflow(TooEarly)
 	b.env.RegisterActivityWithOptions(b.door, activity.RegisterOptions{Name: "runbook_test."})
-	b.env.RegisterActivityWithOptions(&stored.Activities{Stores: b.stores}, activity.RegisterOptions{Name: stored.Prefix})
+	b.record = &stored.Activities{Stores: b.stores}
+	b.env.RegisterActivityWithOptions(b.record, activity.RegisterOptions{Name: stored.Prefix})
 	b.answer = b.agree
 	return b
+}
+
+// share makes the run keep its record in stores that others use too.
+func (b *bench) share(stores []store.Store) {
+	if stores != nil {
+		b.stores, b.record.Stores = stores, stores
+	}
+}
+
+// runAs runs the workflow under an ID of its own: the test environment gives every
+// run the same run ID, and so the stores would take two runs for one.
+func (b *bench) runAs(id string) {
+	b.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id})
+	b.run(MoveHouse)
 }
 
 func fileStore(t testing.TB, name string) store.Store {

@@ -25,7 +25,7 @@ const (
 // stores that answer, on that person's word, and the timeline says so. If none
 // does it acts without.
 func (rb *Run) takeLease() error {
-	in := stored.AcquireIn{Service: rb.leaseName(), Holder: rb.id.WorkflowID + "/" + rb.id.FirstRunID, TTL: leaseTTL}
+	in := stored.AcquireIn{Service: rb.leaseName(), Holder: rb.holder(), TTL: leaseTTL}
 	known := rb.book.Lease.Token != 0
 	lease, err := Do(rb, "Take the lease on "+in.Service, stored.Ref.AcquireLease, in, Announce)
 	if err != nil || known {

@@ -45,7 +45,8 @@ type inFlight struct{ cancel workflow.CancelFunc }
 
 // Open validates spec, registers every message and query, and starts the
 // timeline. It must be the first thing a workflow does, and Close the last.
-// Errors are failure.InvalidInput.
+// Errors are failure.InvalidInput, and failure.Refused for an automatic run that
+// comes too soon: that one is closed already.
 func Open(ctx workflow.Context, spec Spec) (*Run, error) {
 	if spec.Mode == "" {
 		spec.Mode = Attended
@@ -66,6 +67,10 @@ func Open(ctx workflow.Context, spec Spec) (*Run, error) {
 	}
 	rb.startWatches()
 	rb.show()
+	if err := rb.admit(); err != nil {
+		_, err = rb.Close(err)
+		return nil, err
+	}
 	return rb, nil
 }
 
@@ -113,6 +118,9 @@ func (rb *Run) startWatches() {
 func (rb *Run) fork(ctx workflow.Context) *Run {
 	return &Run{ctx: ctx, quiet: rb.quiet, state: rb.state}
 }
+
+// holder is this run as the holder of a lease.
+func (rb *Run) holder() string { return rb.id.WorkflowID + "/" + rb.id.FirstRunID }
 
 // Now returns the workflow's time, in UTC.
 func (rb *Run) Now() time.Time { return workflow.Now(rb.ctx).UTC() }

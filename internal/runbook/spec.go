@@ -37,6 +37,9 @@ type Spec struct {
 	// Requester is the person's ID who asked for the run, "" for monitoring. A
 	// requester may not approve; nor may whoever signed the declaration.
 	Requester string
+	// Automatic: monitoring or a schedule started the run, nobody asked for it. Two
+	// such runs on one service keep the plan's minimum interval.
+	Automatic bool
 	// Target is the identity of what would be changed, until SetTarget knows better.
 	Target string
 	// Declaration may be signed beforehand; see Run.Declare.
@@ -83,6 +86,9 @@ func (s *Spec) validate(ctx workflow.Context) error {
 		return failure.Invalid("plan.service", "is required")
 	case !slices.Contains([]Mode{Attended, Drill, Routine}, s.Mode):
 		return failure.Invalid("mode", "%.20q is not %s, %s or %s", s.Mode, Attended, Drill, Routine)
+	case s.Automatic && (s.Requester != "" || s.Declaration != nil):
+		return failure.Invalid("automatic", "is for a run that nobody asked for, and this one has a requester or a declaration").
+			WithHint("leave one of them out")
 	case s.Carried != nil && !continued(info):
 		// Whoever may start a workflow could otherwise hand in passed gates, a
 		// declaration nobody signed, and undo records that run any activity.

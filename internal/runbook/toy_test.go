@@ -81,6 +81,7 @@ type Input struct {
 	Plan        plan.Extract
 	Mode        runbook.Mode
 	Requester   string
+	Automatic   bool
 	Declaration *approval.Signed
 	Carried     *runbook.Carried
 }
@@ -93,7 +94,7 @@ type Result struct {
 // MoveHouse is the runbook of these tests.
 func MoveHouse(ctx workflow.Context, in Input) (Result, error) {
 	rb, err := runbook.Open(ctx, runbook.Spec{
-		Incident: "INC-1", Plan: in.Plan, Mode: in.Mode, Requester: in.Requester, Declaration: in.Declaration,
+		Incident: "INC-1", Plan: in.Plan, Mode: in.Mode, Requester: in.Requester, Automatic: in.Automatic, Declaration: in.Declaration,
 		Target: "door 1", Phases: []string{"look", "move", "end"}, Gates: []string{"move"},
 		Notify: tell, Carried: in.Carried,
 		Continue: func(c *runbook.Carried) error {

@@ -44,6 +44,9 @@ type Input struct {
 	DetectedAt time.Time `json:"detected_at,omitzero"`
 	// Requester is the person who asked for the run; empty: monitoring.
 	Requester string `json:"requester,omitempty"`
+	// Automatic: monitoring or a schedule starts the run, not a person. Two such
+	// runs keep the plan's minimum interval.
+	Automatic bool `json:"automatic,omitempty"`
 	// Target to recover to; nil lets the assessment propose one.
 	Target *recovery.Target `json:"target,omitempty"`
 	// Declaration may be signed before the run starts.

@@ -66,6 +66,7 @@ func (r *run) spec() runbook.Spec {
 		Phases:      []string{assessment, preparation, restoration, validation, restart},
 		Gates:       []string{gateRestore, gateCutOver},
 		Requester:   r.in.Requester,
+		Automatic:   r.in.Automatic,
 		Declaration: r.in.Declaration,
 		Notify:      r.notify,
 		Carried:     r.in.Carried,
