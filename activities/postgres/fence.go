@@ -126,8 +126,9 @@ func (a *Activities) fenceStopped(ctx context.Context, c *cluster.Cluster, in Fe
 	return Fence{At: fenced.At, LSN: fenced.LSN, Offline: true}, nil
 }
 
-// LiftFence restores exactly what the fence's record holds, and then removes it.
-// Without a record nothing is fenced and nothing changes, so twice is harmless.
+// LiftFence restores exactly what the fence's record holds, and then removes it. A
+// server that was down when it was fenced, and runs now, goes on running. Without a
+// record nothing is fenced and nothing changes, so twice is harmless.
 func (a *Activities) LiftFence(ctx context.Context, in FenceInput) (Fence, error) {
 	defer pulse.Start(ctx).Stop()
 	lifted, err := a.lift(ctx, in)
@@ -144,8 +145,10 @@ func (a *Activities) lift(ctx context.Context, in FenceInput) (Fence, error) {
 	if err != nil || !found {
 		return Fence{}, err
 	}
-	if record.Offline != nil && len(record.Roles) == 0 {
-		return Fence{Offline: true}, fence.LiftStopped(ctx, c, expected(in.Expect), path)
+	if record.Offline != nil {
+		if err := fence.LiftOffline(ctx, c, expected(in.Expect), path); err != nil || len(record.Roles) == 0 {
+			return Fence{Offline: true}, err
+		}
 	}
 	server, err := t.server(in.Side)
 	if err != nil {
@@ -186,11 +189,12 @@ func (a *Activities) fenceOptions(t target, in FenceInput, c *cluster.Cluster) (
 }
 
 // recordPath is where the fence of one incarnation is remembered: damaged and
-// restored cluster share everything else.
+// restored cluster share everything else. A cluster that was never enrolled has
+// its system identifier only.
 func (a *Activities) recordPath(in FenceInput) string {
-	incarnation := in.Expect.Incarnation
-	if incarnation == "" {
-		incarnation = "unmarked"
+	name := in.Expect.Incarnation
+	if name == "" {
+		name = "unmarked-" + in.Expect.SystemID.String()
 	}
-	return filepath.Join(a.StateDir, "fence", filepath.Base(in.Database), filepath.Base(incarnation)+".json")
+	return filepath.Join(a.StateDir, "fence", filepath.Base(in.Database), filepath.Base(name)+".json")
 }

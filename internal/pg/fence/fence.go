@@ -72,8 +72,10 @@ func (o Options) check(server pg.Server) error {
 	return nil
 }
 
-// remember returns the record of an earlier fence, or writes one before
-// anything changes.
+// remember writes down what is there before anything changes. What an earlier
+// call of this fence, or one that the cluster came with, has changed already is
+// taken from its record; what it has not is as it is now, so that a record left
+// behind by a fence that somebody lifted by hand is never restored.
 func remember(ctx context.Context, conn *pgx.Conn, opts Options) (Record, error) {
 	if err := requirePrimary(ctx, conn, opts.SystemID); err != nil {
 		return Record{}, err
@@ -86,14 +88,14 @@ func remember(ctx context.Context, conn *pgx.Conn, opts Options) (Record, error)
 		return Record{}, failure.New(failure.IdentityMismatch, "fence record %s is of system %s, not %s",
 			opts.RecordPath, record.SystemID, opts.SystemID)
 	}
-	if found && len(record.Roles) > 0 {
-		return record, nil
-	}
 	seen, err := observe(ctx, conn, opts)
 	if err != nil {
 		return Record{}, err
 	}
-	seen.Offline = record.Offline
+	if found {
+		seen.Offline = record.Offline
+		seen.inherit(record)
+	}
 	if opts.PriorPath != "" {
 		prior, _, err := Load(opts.PriorPath)
 		if err != nil {

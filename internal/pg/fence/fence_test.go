@@ -2,6 +2,7 @@ package fence_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -92,6 +93,32 @@ func TestFenceThatCameWithTheCopyIsLifted(t *testing.T) {
 	server.ConnectTo(t, opts.Logins[0])
 }
 
+// TestRecordThatWasLeftBehind: a fence was lifted by hand, its record stayed, and
+// roles changed since. The next fence restores what it found, not what that one did.
+func TestRecordThatWasLeftBehind(t *testing.T) {
+	t.Parallel()
+	server, opts := start(t)
+	server.Exec(t, "CREATE ROLE gone LOGIN")
+	old := opts
+	old.Roles = append(slices.Clone(opts.Roles), "gone")
+	if _, err := fence.Writes(t.Context(), server.Super(), old); err != nil {
+		t.Fatal(err)
+	}
+	server.Exec(t, "ALTER ROLE app CONNECTION LIMIT 9", "ALTER ROLE app IN DATABASE shop RESET default_transaction_read_only",
+		"ALTER ROLE boss LOGIN CONNECTION LIMIT 3", "ALTER ROLE boss IN DATABASE shop SET default_transaction_read_only = off",
+		"ALTER ROLE gone IN DATABASE shop RESET ALL", "DROP ROLE gone")
+	before := pgtest.Query[string](t, server, rolesAsTheyAre)
+	if _, err := fence.Writes(t.Context(), server.Super(), opts); err != nil {
+		t.Fatal(err)
+	}
+	if err := fence.Lift(t.Context(), server.Super(), opts.RecordPath, opts.SystemID); err != nil {
+		t.Fatal(err)
+	}
+	if after := pgtest.Query[string](t, server, rolesAsTheyAre); after != before {
+		t.Errorf("after the fence: %s\nbefore: %s", after, before)
+	}
+}
+
 func TestFenceRefusesWhatItCannotProve(t *testing.T) {
 	t.Parallel()
 	server, opts := start(t)
@@ -140,10 +167,44 @@ func TestFenceOfAStoppedServerHoldsWhenItStarts(t *testing.T) {
 	}
 	server.Stop(t)
 	for range 2 {
-		if err := fence.LiftStopped(t.Context(), c, want, opts.RecordPath); err != nil {
+		if err := fence.LiftOffline(t.Context(), c, want, opts.RecordPath); err != nil {
 			t.Fatal(err)
 		}
 	}
 	server.Start(t)
+	server.ConnectTo(t, opts.Logins[0])
+}
+
+// TestOfflineFenceIsLiftedFromAServerThatWasStarted: somebody started the server
+// before the fence was lifted. It keeps running, and lets the application in.
+func TestOfflineFenceIsLiftedFromAServerThatWasStarted(t *testing.T) {
+	t.Parallel()
+	server, opts := start(t)
+	c := server.Cluster(t)
+	want := cluster.Expected{SystemID: opts.SystemID}
+	server.Stop(t)
+	if _, err := fence.Stopped(t.Context(), c, want, opts); err != nil {
+		t.Fatal(err)
+	}
+	server.Start(t)
+	before, err := c.Process(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := fence.LiftOffline(t.Context(), c, want, opts.RecordPath); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pgtest.Eventually(t, "the application gets in", func() bool {
+		return opts.Logins[0].Do(t.Context(), func(*pgx.Conn) error { return nil }) == nil
+	})
+	if after, err := c.Process(t.Context()); err != nil || after.PID != before.PID {
+		t.Errorf("the server was ended: %+v, before %+v, %v", after, before, err)
+	}
+	server.Restart(t)
+	if file := pgtest.Query[string](t, server, "SHOW hba_file"); filepath.Base(file) != "pg_hba.conf" {
+		t.Errorf("after a restart the server still uses %s", file)
+	}
 	server.ConnectTo(t, opts.Logins[0])
 }

@@ -49,14 +49,14 @@ func lower(ctx context.Context, conn *pgx.Conn, record Record) error {
 		if s.ReadOnly != nil {
 			statement = prefix + " SET default_transaction_read_only = " + quoteLiteral(*s.ReadOnly)
 		}
-		failed = append(failed, pg.Exec(ctx, conn, statement, statement))
+		failed = append(failed, alter(ctx, conn, statement))
 	}
 	for _, role := range record.Roles {
 		statement := "ALTER ROLE " + quote(role.Name) + " CONNECTION LIMIT " + strconv.Itoa(role.Limit)
 		if role.Superuser && role.CanLogin {
 			statement += " LOGIN"
 		}
-		failed = append(failed, pg.Exec(ctx, conn, statement, statement))
+		failed = append(failed, alter(ctx, conn, statement))
 	}
 	return first(errors.Join(failed...), failed)
 }

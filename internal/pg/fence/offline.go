@@ -98,9 +98,11 @@ func priorHBA(ctx context.Context, c *cluster.Cluster) ([]byte, error) {
 	return pg.ReadSmall(strings.TrimSpace(out.Stdout), maxConfigBytes)
 }
 
-// LiftStopped removes the fence of Stopped; the server must be proved dead.
+// LiftOffline removes the fence of Stopped. A server that was started meanwhile
+// goes on and lets the application in again: it keeps the fence's file, which then
+// holds the rules that were there before, until it is started anew without it.
 // Without a record, or a second time, nothing changes.
-func LiftStopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected, recordPath string) error {
+func LiftOffline(ctx context.Context, c *cluster.Cluster, want cluster.Expected, recordPath string) error {
 	record, found, err := Load(recordPath)
 	if err != nil || !found || record.Offline == nil {
 		return err
@@ -108,18 +110,22 @@ func LiftStopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected,
 	if _, err := c.Require(ctx, want); err != nil {
 		return err
 	}
-	if err := c.RequireStopped(ctx); err != nil {
-		return err
-	}
-	auto, err := pg.ReadSmall(record.Offline.AutoConf, maxConfigBytes)
+	process, err := c.Process(ctx)
 	if err != nil {
 		return err
 	}
-	text := strings.ReplaceAll(string(auto), record.Offline.Line+"\n", "")
-	if err := c.Programs.Owner.WriteFile(record.Offline.AutoConf, []byte(text), 0o600); err != nil {
+	if process.Life == cluster.UnknownLife {
+		return c.RequireStopped(ctx) // says why it is not known
+	}
+	if err := unbar(c, *record.Offline); err != nil {
 		return err
 	}
-	if err := os.Remove(record.Offline.HBAFile); err != nil && !os.IsNotExist(err) {
+	if process.Life == cluster.Running {
+		err = openRules(ctx, c, record.Offline.HBAFile)
+	} else if err = os.Remove(record.Offline.HBAFile); os.IsNotExist(err) {
+		err = nil
+	}
+	if err != nil {
 		return pg.ClassifyFile(err, "remove the fence's rules")
 	}
 	record.Offline = nil
@@ -127,4 +133,33 @@ func LiftStopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected,
 		return save(c.Programs.Owner, recordPath, record)
 	}
 	return remove(recordPath)
+}
+
+// unbar takes the line out that points to the fence's rules.
+func unbar(c *cluster.Cluster, offline Offline) error {
+	auto, err := pg.ReadSmall(offline.AutoConf, maxConfigBytes)
+	if err != nil || !strings.Contains(string(auto), offline.Line) {
+		return err
+	}
+	text := strings.ReplaceAll(string(auto), offline.Line+"\n", "")
+	return c.Programs.Owner.WriteFile(offline.AutoConf, []byte(text), 0o600)
+}
+
+// openRules puts the rules that were there before into the file that a running
+// server reads, since hba_file itself changes only at a start, and makes it read
+// them.
+func openRules(ctx context.Context, c *cluster.Cluster, file string) error {
+	prior, err := priorHBA(ctx, c)
+	if err != nil {
+		return err
+	}
+	text := "# Written by holdfast: the fence is lifted; nothing needs this file after the next start.\n" + string(prior)
+	if err := c.Programs.Owner.WriteFile(file, []byte(text), 0o600); err != nil {
+		return err
+	}
+	out, err := c.Programs.Run(ctx, "pg_ctl", "reload", "-s", "-D", c.DataDir)
+	if err != nil {
+		return err
+	}
+	return out.Must(failure.Unavailable, "make the server read its rules")
 }

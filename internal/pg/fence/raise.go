@@ -17,17 +17,28 @@ func raise(ctx context.Context, conn *pgx.Conn, record Record) error {
 		if role.Superuser {
 			statement += " NOLOGIN"
 		}
-		if err := pg.Exec(ctx, conn, statement, statement); err != nil {
+		if err := alter(ctx, conn, statement); err != nil {
 			return err
 		}
 	}
 	for _, s := range record.Settings {
 		statement := "ALTER ROLE " + quote(s.Role) + " IN DATABASE " + quote(s.Database) + " SET default_transaction_read_only = on"
-		if err := pg.Exec(ctx, conn, statement, statement); err != nil {
+		if err := alter(ctx, conn, statement); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// alter changes a role. One that is not there, or whose database is not, has
+// nothing to fence or to restore: a record may be older than the cluster's state.
+func alter(ctx context.Context, conn *pgx.Conn, statement string) error {
+	err := pg.Exec(ctx, conn, statement, statement)
+	switch pg.StateOf(err) {
+	case "42704", "3D000": // undefined_object, invalid_catalog_name
+		return nil
+	}
+	return err
 }
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }

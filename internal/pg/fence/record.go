@@ -3,6 +3,7 @@ package fence
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -36,21 +37,34 @@ type Setting struct {
 	ReadOnly *string `json:"read_only,omitempty" db:"read_only"` // nil: not set
 }
 
-// inherit takes over from prior what r shows in its fenced state.
+// inherit takes over from prior what r shows in its fenced state, and what r does
+// not hold at all.
 func (r *Record) inherit(prior Record) {
-	for i, role := range r.Roles {
-		for _, was := range prior.Roles {
-			if was.Name == role.Name && role.Limit == 0 {
-				r.Roles[i].Limit, r.Roles[i].CanLogin = was.Limit, was.CanLogin
-			}
-		}
+	for _, was := range prior.Roles {
+		r.inheritRole(was)
 	}
-	for i, setting := range r.Settings {
-		for _, was := range prior.Settings {
-			if was.Role == setting.Role && was.Database == setting.Database && setting.ReadOnly != nil && *setting.ReadOnly == "on" {
-				r.Settings[i].ReadOnly = was.ReadOnly
-			}
-		}
+	for _, was := range prior.Settings {
+		r.inheritSetting(was)
+	}
+}
+
+func (r *Record) inheritRole(was Role) {
+	at := slices.IndexFunc(r.Roles, func(role Role) bool { return role.Name == was.Name })
+	switch {
+	case at < 0:
+		r.Roles = append(r.Roles, was)
+	case r.Roles[at].Limit == 0:
+		r.Roles[at].Limit, r.Roles[at].CanLogin = was.Limit, was.CanLogin
+	}
+}
+
+func (r *Record) inheritSetting(was Setting) {
+	at := slices.IndexFunc(r.Settings, func(s Setting) bool { return s.Role == was.Role && s.Database == was.Database })
+	switch {
+	case at < 0:
+		r.Settings = append(r.Settings, was)
+	case r.Settings[at].ReadOnly != nil && *r.Settings[at].ReadOnly == "on":
+		r.Settings[at].ReadOnly = was.ReadOnly
 	}
 }
 

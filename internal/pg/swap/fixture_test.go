@@ -34,7 +34,7 @@ func newFixture(t *testing.T) *fixture {
 		"CREATE ROLE reader LOGIN PASSWORD 'pw'", "GRANT SELECT ON t TO reader", "CREATE ROLE app LOGIN PASSWORD 'pw'")
 	workspace := filepath.Join(server.Root, "ws")
 	restored := restoreOf(t, server, space, workspace)
-	server.Exec(t, "INSERT INTO t VALUES (2)", "ALTER SYSTEM SET work_mem = '6MB'") // the damaged one went on
+	server.Exec(t, "INSERT INTO t VALUES (2)", "ALTER SYSTEM SET work_mem = '6MB'", "SELECT pg_reload_conf()") // the damaged one went on
 	identity, err := c.Identity(t.Context())
 	if err != nil {
 		t.Fatal(err)

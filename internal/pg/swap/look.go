@@ -31,7 +31,9 @@ func (s *swap) look(ctx context.Context) (State, error) {
 		}
 	}
 	old, err := s.readRecord()
-	state := State{Goal: s.goal, Damaged: s.damaged.place, Restored: s.restored.place, Reversed: old.Goal == GoalBack}
+	state := State{
+		Goal: s.goal, Damaged: s.damaged.place, Restored: s.restored.place, Reversed: old.Goal == GoalBack, Idle: !old.Ran,
+	}
 	if err != nil || s.restored.cluster == nil {
 		return state, err
 	}

@@ -31,7 +31,7 @@ func (s *swap) carryOut(ctx context.Context, move Move) error {
 		return s.dress(ctx)
 	case Retire:
 		return s.retire(ctx)
-	case Serve, Refuse:
+	case Serve, Leave, Refuse:
 	}
 	return failure.New(failure.Internal, "%s is not a move", move.Step)
 }
@@ -53,6 +53,9 @@ func (s *swap) moveDamagedAside(ctx context.Context) error {
 		}
 	}
 	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
 		return err
 	}
 	if err := s.stop(ctx, s.damaged, s.config.Damaged); err != nil {

@@ -34,12 +34,15 @@ type State struct {
 	Dressed           bool // the restored cluster has the service's settings
 	Retired           bool // the restored cluster, kept, can no longer archive
 	Reversed          bool // this run's Back has served already
+	// Idle: no In of this run ended a server of the damaged cluster, be it that none
+	// began or that none ran. Back then starts none.
+	Idle bool
 }
 
 // Step is one thing to carry out.
 type Step string
 
-// The steps. Serve is always the last.
+// The steps. Serve, Leave or Refuse is the last.
 const (
 	MoveDamagedAside Step = "move the damaged cluster aside"
 	MoveRestoredIn   Step = "move the restored cluster in"
@@ -49,6 +52,7 @@ const (
 	MoveDamagedBack  Step = "move the damaged cluster back"
 	Retire           Step = "keep the restored cluster from archiving"
 	Serve            Step = "serve"
+	Leave            Step = "leave everything as it was"
 	Refuse           Step = "refuse"
 )
 
@@ -107,6 +111,8 @@ func nextBack(s State) Move {
 		return Move{Step: MoveDamagedBack, From: AtAside}
 	case s.Restored == AtKept && !s.Retired:
 		return Move{Step: Retire}
+	case s.Restored != AtKept && s.Idle:
+		return Move{Step: Leave}
 	}
 	return Move{Step: Serve}
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // apply is what carrying a move out does to the state.
-func apply(s State, m Move) State {
+func apply(s State, m Move, ran bool) State {
 	switch m.Step {
 	case MoveDamagedAside:
-		s.Damaged = AtAside
+		s.Damaged, s.Idle = AtAside, s.Idle && !ran
 	case MoveRestoredIn:
 		s.Restored = AtData
 	case MoveTablespaces:
@@ -25,6 +25,8 @@ func apply(s State, m Move) State {
 		s.Damaged = AtData
 	case Retire:
 		s.Retired = true
+	case Leave:
+		s.Reversed = true
 	case Serve, Refuse:
 	}
 	return s
@@ -35,16 +37,17 @@ func apply(s State, m Move) State {
 func TestEveryReachableStateCanBeCompletedAndReversed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := State{Goal: GoalIn, Damaged: AtData, Restored: AtWorkspace, TablespacesInside: rapid.Bool().Draw(t, "tablespaces")}
+		s := State{Goal: GoalIn, Damaged: AtData, Restored: AtWorkspace, TablespacesInside: rapid.Bool().Draw(t, "tablespaces"), Idle: true}
+		ran := rapid.Bool().Draw(t, "the damaged cluster had a server")
 		for range rapid.IntRange(0, 20).Draw(t, "moves") {
 			s.Goal = rapid.SampledFrom([]Goal{GoalIn, GoalBack}).Draw(t, "goal")
-			s = apply(s, Next(s))
+			s = apply(s, Next(s), ran)
 			if s.Damaged == s.Restored {
 				t.Fatalf("two clusters in one place: %+v", s)
 			}
 		}
 		requireArrival(t, s, GoalBack, AtData)
-		if s.Damaged == AtData && s.Restored == AtKept {
+		if s.Damaged == AtData && (s.Restored == AtKept || s.Reversed) {
 			return // swapped back: a late In is refused
 		}
 		requireArrival(t, s, GoalIn, AtAside)
@@ -56,6 +59,12 @@ func requireArrival(t *rapid.T, s State, goal Goal, damaged Place) {
 	s.Goal = goal
 	for range 10 {
 		move := Next(s)
+		if move.Step == Leave {
+			if goal != GoalBack || s.Damaged != AtData || !s.Idle {
+				t.Fatalf("left half-way: %+v", s)
+			}
+			return
+		}
 		if move.Step == Serve {
 			if s.Damaged != damaged || goal == GoalIn && (s.Restored != AtData || !s.Dressed) || s.Restored != AtWorkspace && s.TablespacesInside {
 				t.Fatalf("serves half-way: %+v", s)
@@ -65,9 +74,25 @@ func requireArrival(t *rapid.T, s State, goal Goal, damaged Place) {
 		if move.Step == Refuse {
 			t.Fatalf("%s from %+v is refused: %s", goal, s, move.Why)
 		}
-		s = apply(s, move)
+		s = apply(s, move, true)
 	}
 	t.Fatalf("%s never serves: %+v", goal, s)
+}
+
+// TestBackStartsNoServerThatNobodyEnded: only what In ended is started again.
+func TestBackStartsNoServerThatNobodyEnded(t *testing.T) {
+	t.Parallel()
+	for want, states := range map[Step][]State{
+		Leave: {{Damaged: AtData, Restored: AtWorkspace, Idle: true}, {Damaged: AtData, Restored: Nowhere, Idle: true}},
+		Serve: {{Damaged: AtData, Restored: AtWorkspace}, {Damaged: AtData, Restored: AtKept, Retired: true, Idle: true}},
+	} {
+		for _, s := range states {
+			s.Goal = GoalBack
+			if got := Next(s); got.Step != want {
+				t.Errorf("Next(%+v) = %+v, want %s", s, got, want)
+			}
+		}
+	}
 }
 
 func TestNextRefuses(t *testing.T) {

@@ -19,7 +19,7 @@ type Swapped struct {
 	AsidePort  int              `json:"aside_port,omitempty"` // where the damaged cluster is read; 0 after Back
 	AsideReads bool             `json:"aside_reads"`
 	Why        string           `json:"why,omitempty"` // why the damaged cluster cannot be read
-	At         time.Time        `json:"at"`            // UTC, when the service port first answered again
+	At         time.Time        `json:"at"`            // UTC, when the service port first answered again; zero: Back left all as it was
 }
 
 // In makes the restored cluster serve and keeps the damaged one aside, readable
@@ -35,8 +35,9 @@ func In(ctx context.Context, config Config) (Swapped, error) {
 
 // Back makes the damaged cluster serve again, with its own settings, and keeps
 // the restored one, with whatever was written to it since, barred from
-// archiving. It deletes nothing. Killed, repeated and before any In it does what
-// is left to do. Errors are those of In.
+// archiving. It deletes nothing. Killed or repeated it does what is left to do.
+// Where no In moved anything or ended a server, it starts none: a damaged cluster
+// that was down stays down. Errors are those of In.
 func Back(ctx context.Context, config Config) (Swapped, error) {
 	return run(ctx, config, GoalBack, nil)
 }
@@ -76,6 +77,8 @@ func run(ctx context.Context, config Config, goal Goal, before func(string) erro
 		switch move.Step {
 		case Serve:
 			return s.serve(ctx)
+		case Leave:
+			return s.leave()
 		case Refuse:
 			return Swapped{}, failure.New(move.Class, "swap %s: %s", goal, move.Why).
 				WithHint("ls -d %s*; nothing was changed", s.config.dataDir())
@@ -95,10 +98,12 @@ func (s *swap) report(move Move) {
 }
 
 // record remembers when the service first answered, so that a repeated call
-// says the same and a late one is refused.
+// says the same and a late one is refused; and before that, what In found.
 type record struct {
-	Goal Goal      `json:"goal"`
-	At   time.Time `json:"at"`
+	Goal Goal      `json:"goal,omitempty"` // of the last call that ended; "": In has begun
+	At   time.Time `json:"at,omitzero"`
+	// Ran: the damaged cluster had a server when this run's In began to end it.
+	Ran bool `json:"ran,omitempty"`
 }
 
 // readRecord returns the zero record where there is none.
@@ -124,10 +129,45 @@ func (s *swap) answeredAt() (time.Time, error) {
 	if err != nil || old.Goal == s.goal {
 		return old.At, err
 	}
-	now := record{Goal: s.goal, At: time.Now().UTC()}
+	now := record{Goal: s.goal, At: time.Now().UTC(), Ran: old.Ran}
+	return now.At, s.writeRecord(now)
+}
+
+func (s *swap) writeRecord(now record) error {
 	content, err := json.Marshal(now)
 	if err != nil {
-		return time.Time{}, failure.Wrap(failure.Internal, err, "encode the record of a swap")
+		return failure.Wrap(failure.Internal, err, "encode the record of a swap")
 	}
-	return now.At, s.damaged.cluster.Programs.Owner.WriteFile(s.config.recordFile(), append(content, '\n'), 0o600)
+	return s.damaged.cluster.Programs.Owner.WriteFile(s.config.recordFile(), append(content, '\n'), 0o600)
+}
+
+// begin notes, before In ends the damaged cluster's server, whether there is one:
+// Back starts it again, and only then. An earlier attempt's note stands.
+func (s *swap) begin(ctx context.Context) error {
+	old, err := s.readRecord()
+	if err != nil || old.Ran {
+		return err
+	}
+	process, err := s.damaged.cluster.Process(ctx)
+	if err != nil || process.Life == cluster.Stopped {
+		return err
+	}
+	if err := s.before("note that the damaged cluster runs"); err != nil {
+		return err
+	}
+	old.Ran = true
+	return s.writeRecord(old)
+}
+
+// leave ends a Back that has nothing to reverse. A late In is refused after it.
+func (s *swap) leave() (Swapped, error) {
+	left := Swapped{ServingDir: s.damaged.cluster.DataDir, Serving: s.damaged.identity}
+	if s.restored.cluster != nil {
+		left.AsideDir = s.restored.cluster.DataDir
+	}
+	old, err := s.readRecord()
+	if err != nil || old.Goal == GoalBack {
+		return left, err
+	}
+	return left, s.writeRecord(record{Goal: GoalBack, At: time.Now().UTC()})
 }

@@ -146,6 +146,44 @@ func TestKilledAnywhereBackIsCompleted(t *testing.T) {
 	}
 }
 
+// TestBackBeforeAnyInLeavesAStoppedServerStopped: an undo that comes before the
+// cut-over finds nothing to reverse, and must not bring a damaged server up that
+// was down, nor touch one that runs. A late In is refused all the same.
+func TestBackBeforeAnyInLeavesAStoppedServerStopped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c, err := cluster.Open(f.config.Service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := c.Process(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Back(t.Context(), f.config)
+	if must(t, back, err).ServingDir != c.DataDir || !back.At.IsZero() {
+		t.Errorf("Back = %+v", back)
+	}
+	if after, err := c.Process(t.Context()); err != nil || after.PID != process.PID {
+		t.Errorf("the running server was touched: %+v, before %+v, %v", after, process, err)
+	}
+	f.rewind(t)
+	if err := c.Stop(t.Context(), f.config.Damaged.Expected, cluster.StopOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := Back(t.Context(), f.config); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RequireStopped(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := In(t.Context(), f.config); !failure.Is(err, failure.Refused) {
+		t.Errorf("a late In = %v, want Refused", err)
+	}
+}
+
 func TestNothingMovesWhenAnIdentityIsWrong(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
