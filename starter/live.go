@@ -37,6 +37,16 @@ type liveFinding struct {
 	Check   string     `json:"check"`
 	Status  liveStatus `json:"status"`
 	Detail  string     `json:"detail,omitempty"`
+	Hint    string     `json:"hint,omitempty"` // what to do about it
+}
+
+// next is what to do about a finding that is not good.
+func (f liveFinding) next() string {
+	const again = "starter plan check --live after it is mended"
+	if f.Hint == "" {
+		return again
+	}
+	return f.Hint + "; then " + again
 }
 
 // passed, failed and the like make a finding about subject.
@@ -51,7 +61,7 @@ func failedBy(subject, check string, err error) liveFinding {
 	if class := failure.ClassOf(err); class == failure.Unavailable || class == failure.Unknown {
 		status = liveUnknown
 	}
-	return liveFinding{Subject: subject, Check: check, Status: status, Detail: firstLine(err.Error())}
+	return liveFinding{Subject: subject, Check: check, Status: status, Detail: firstLine(err.Error()), Hint: failure.HintOf(err)}
 }
 
 // judged makes a finding of err, or of its absence.

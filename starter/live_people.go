@@ -36,7 +36,8 @@ func livePeople(p *plan.Plan) []liveFinding {
 
 const mailTimeout = 20 * time.Second
 
-// liveMail greets the mail server. A mail is sent only to somebody named.
+// liveMail talks to the mail server as a mail would, up to the recipient. A mail is
+// sent only to somebody named.
 func liveMail(ctx context.Context, p *plan.Plan, to string) []liveFinding {
 	if p.Communication.SMTP == nil {
 		return []liveFinding{{Subject: "mail server", Check: "answers", Status: liveNotShown, Detail: "the plan names none: no mail is sent"}}
@@ -48,7 +49,7 @@ func liveMail(ctx context.Context, p *plan.Plan, to string) []liveFinding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
-	findings := []liveFinding{judged(subject, "answers, no mail sent", server.Probe(ctx))}
+	findings := []liveFinding{judged(subject, "takes mail from "+server.From+", none sent", server.Probe(ctx))}
 	if to != "" {
 		findings = append(findings, judged(subject, "takes a mail for "+to, sendTestMail(ctx, p, server, to)))
 	}

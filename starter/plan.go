@@ -91,7 +91,7 @@ func (c checked) verdict(loadErr error) error {
 	for _, finding := range c.Live {
 		if finding.Status != livePassed && finding.Status != liveNotShown {
 			return failure.New(failure.CheckFailed, "%s: %s: %s", finding.Subject, finding.Check, finding.Detail).
-				WithHint("starter plan check --live after it is mended")
+				WithHint("%s", finding.next())
 		}
 	}
 	return nil

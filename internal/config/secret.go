@@ -79,7 +79,8 @@ func fromFile(path string) (Secret, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return Secret{}, failure.Wrap(classOf(err), err, "open secret file")
+		return Secret{}, failure.New(classOf(err), "open secret file: %s", err).
+			WithHint("put the secret into %s, readable by this user alone (chmod 600)", path)
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
 	if err := private(f, path); err != nil {

@@ -2,15 +2,24 @@ package mail
 
 import (
 	"context"
+	netmail "net/mail"
 
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// Probe connects, greets (EHLO), negotiates TLS and logs in as Send would, and
-// leaves without sending anything. It may run any number of times.
+// Probe connects, greets (EHLO), negotiates TLS, logs in and names the sender as
+// Send would, then takes the transaction back: nothing is sent. It may run any
+// number of times.
+//
+// No answer is Unavailable; Forbidden, IdentityMismatch and CheckFailed say what
+// the server refuses, pretends to be, or lacks.
 func (s Server) Probe(ctx context.Context) error {
+	from, err := netmail.ParseAddress(s.From)
+	if err != nil {
+		return failure.Invalid("from", "%.120q is not a mail address", s.From)
+	}
 	options, err := s.options()
 	if err != nil {
 		return err
@@ -19,8 +28,17 @@ func (s Server) Probe(ctx context.Context) error {
 	if err != nil {
 		return failure.Wrap(failure.InvalidInput, err, "configure SMTP")
 	}
-	if err := client.DialWithContext(ctx); err != nil {
-		return failure.Wrap(failure.Unavailable, err, "greet the mail server %s:%d", s.Host, s.Port)
+	conversation, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return s.classed(err, "greet")
 	}
-	return failure.Wrap(failure.Unavailable, client.Close(), "leave the mail server %s:%d", s.Host, s.Port)
+	defer conversation.Close() //nolint:errcheck // after QUIT there is nothing to lose
+	// A server that wants a login, or knows its senders, says so here and not before.
+	if err := conversation.Mail(from.Address); err != nil {
+		return s.classed(err, "name "+from.Address+" as sender to")
+	}
+	if err := conversation.Reset(); err != nil {
+		return s.classed(err, "take the sender back from")
+	}
+	return s.classed(conversation.Quit(), "leave")
 }
