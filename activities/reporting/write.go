@@ -55,49 +55,61 @@ type Written struct {
 }
 
 // Write completes the draft with the run's timeline, verified against its head,
-// renders it and keeps it in every store. Run twice for one run it writes the
-// same bytes: the moment of generation is the draft's.
+// renders it and keeps it in every store. One run has one report: a call that comes
+// twice, or after one that was cut short, goes on with what the first one decided.
+//
+// Errors: Exists when the stores hold a report of this run that it did not make;
+// Unavailable when no store takes it.
 func (a *Activities) Write(ctx context.Context, in WriteInput) (Written, error) {
 	written, err := a.write(ctx, in)
 	return written, boundary.Out(err)
 }
 
 func (a *Activities) write(ctx context.Context, in WriteInput) (Written, error) {
-	draft := in.Draft
-	draft.Head = in.Head
-	draft.Versions = append(draft.Versions, evidence.Pair{Key: "holdfast", Value: a.version})
-	var written Written
-	entries, err := record.Timeline(ctx, a.stores, in.Run, in.Head)
-	if err != nil {
-		// A report without its evidence says so; it is not held back.
-		written.Problems = append(written.Problems, err.Error())
-		draft.Issues = append(draft.Issues, report.Issue{
-			Title: "The timeline could not be read back whole", Severity: "High",
-			Impact: "This report is not backed by its evidence.", Resolution: err.Error(),
-		})
+	written, err := a.decideAndKeep(ctx, in)
+	if failure.Is(err, failure.Exists) { // another attempt was faster between our look and our word
+		return a.decideAndKeep(ctx, in)
 	}
-	draft.Timeline = entries
-	draft.Gates = gatesOf(entries, in.Roles)
-	return a.keep(ctx, in.Run, draft, written)
+	return written, err
 }
 
-func (a *Activities) keep(ctx context.Context, run record.Run, draft report.Input, written Written) (Written, error) {
-	page, err := report.HTML(draft)
+func (a *Activities) decideAndKeep(ctx context.Context, in WriteInput) (Written, error) {
+	full, made, err := a.decide(ctx, in)
 	if err != nil {
-		return written, err
+		return Written{}, err
 	}
-	document, err := report.JSON(draft)
-	if err != nil {
-		return written, err
+	written, err := a.keep(ctx, in.Run, full)
+	if made.Problem != "" {
+		written.Problems = append([]string{made.Problem}, written.Problems...)
 	}
+	return written, err
+}
+
+// keys are the names of a run's report in the stores.
+type keys struct{ markdown, html, json string }
+
+func keysOf(run record.Run) keys {
 	folder := run.Folder() + "report/"
-	written.Markdown, written.HTML, written.JSON = folder+"report.md", folder+"report.html", folder+"report.json"
-	written.Digests = map[string]store.Digest{}
-	until := draft.GeneratedAt.Add(lock)
+	return keys{markdown: folder + "report.md", html: folder + "report.html", json: folder + "report.json"}
+}
+
+// keep stores the report. Its JSON comes first: that decides what it says.
+func (a *Activities) keep(ctx context.Context, run record.Run, full report.Input) (Written, error) {
+	page, err := report.HTML(full)
+	if err != nil {
+		return Written{}, err
+	}
+	document, err := report.JSON(full)
+	if err != nil {
+		return Written{}, err
+	}
+	at := keysOf(run)
+	written := Written{Markdown: at.markdown, HTML: at.html, JSON: at.json, Digests: map[string]store.Digest{}}
+	until := full.GeneratedAt.Add(lock)
 	for _, object := range []struct {
 		key  string
 		body []byte
-	}{{written.Markdown, report.Markdown(draft)}, {written.HTML, page}, {written.JSON, document}} {
+	}{{at.json, document}, {at.markdown, report.Markdown(full)}, {at.html, page}} {
 		copies, err := replicate.Put(ctx, a.stores, object.key, object.body, until)
 		if err != nil {
 			return written, failure.Wrap(failure.ClassOf(err), err, "keep report")

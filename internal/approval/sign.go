@@ -23,6 +23,16 @@ func Sign(m Message, signer ssh.Signer) (Signed, error) {
 	return Signed{Payload: payload, Signature: string(sshsig.Armor(signature))}, nil
 }
 
+// KeyFingerprint names the key that made the signature, as ssh-keygen -l does;
+// empty where the signature cannot be read. It proves nothing: Verify does.
+func (s Signed) KeyFingerprint() string {
+	signature, err := sshsig.Unarmor([]byte(s.Signature))
+	if err != nil {
+		return ""
+	}
+	return ssh.FingerprintSHA256(signature.PublicKey)
+}
+
 // CheckShape checks the size of s and nothing else. It is what an update
 // validator may do: everything more is the run's to decide, and to record.
 func (s Signed) CheckShape() error {

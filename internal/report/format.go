@@ -139,6 +139,14 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %s", value, units[unit])
 }
 
+// orUnknown stands for what could not be found out.
+func orUnknown(s string) string {
+	if s == "" {
+		return unknown
+	}
+	return s
+}
+
 // orDash stands for text nobody gave.
 func orDash(s string) string {
 	if s == "" {

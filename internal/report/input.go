@@ -40,7 +40,7 @@ type Input struct {
 
 	Timeline []evidence.Entry `json:"timeline,omitempty"`
 	Head     evidence.Head    `json:"head"`
-	HeadKept string           `json:"head_kept,omitempty"` // where the head is kept under lock
+	HeadKept string           `json:"head_kept,omitempty"` // which object of which stores holds the head; empty: unknown
 	Versions []evidence.Pair  `json:"versions,omitempty"`  // program, server, plan, tools
 }
 

@@ -99,7 +99,7 @@ func provenanceTable(in Input) table {
 		{"Requested by", orDash(in.Run.Requester)},
 		{"Timeline", in.Head.Chain},
 		{"Timeline head", fmt.Sprintf("entry %d, %s", in.Head.Count, in.Head.Hash)},
-		{"Head kept in", orDash(in.HeadKept)},
+		{"Head kept in", orUnknown(in.HeadKept)},
 	}
 	for _, v := range in.Versions {
 		t.Rows = append(t.Rows, []string{v.Key, v.Value})

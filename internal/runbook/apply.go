@@ -11,8 +11,9 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// apply carries out a message that counts and records it.
-func (rb *Run) apply(m approval.Message) (Receipt, error) {
+// apply carries out a message that counts and records it, with the fingerprint of
+// the key that signed it.
+func (rb *Run) apply(m approval.Message, key string) (Receipt, error) {
 	if m.Kind == approval.Pause || m.Kind == approval.Resume {
 		return rb.applyPause(m)
 	}
@@ -24,7 +25,7 @@ func (rb *Run) apply(m approval.Message) (Receipt, error) {
 		return Receipt{}, err
 	}
 	rb.count(m)
-	rb.recordMessage(m, q.Title)
+	rb.recordMessage(m, q.Title, key)
 	missing := rb.answerWith(q, m)
 	return Receipt{
 		Kind: m.Kind, Person: m.Person, Title: q.Title, Settled: q.Answer != nil, Missing: missing, Head: rb.chain.Head().Hash.String(),
@@ -110,18 +111,22 @@ func (rb *Run) applyPause(m approval.Message) (Receipt, error) {
 }
 
 // recordMessage puts an accepted message on the timeline.
-func (rb *Run) recordMessage(m approval.Message, title string) {
+func (rb *Run) recordMessage(m approval.Message, title, key string) {
 	kinds := map[approval.Kind]evidence.Kind{approval.Approve: evidence.GateApproved, approval.Reject: evidence.GateRejected}
 	kind, ok := kinds[m.Kind]
 	if !ok {
 		kind = evidence.MessageAccepted
 	}
-	rb.record(evidence.Entry{Kind: kind, Title: title, Actor: m.Person, Detail: m.Reason, Target: m.Target, Data: []evidence.Pair{
+	data := []evidence.Pair{
 		{Key: "kind", Value: string(m.Kind)},
 		{Key: "verdict", Value: string(m.Verdict)},
 		{Key: "sequence", Value: strconv.FormatUint(m.Sequence, 10)},
 		{Key: "choice_hash", Value: m.ChoiceHash},
-	}})
+	}
+	if namesSigningKeys(rb.ctx) {
+		data = append(data, evidence.Pair{Key: "key", Value: key})
+	}
+	rb.record(evidence.Entry{Kind: kind, Title: title, Actor: m.Person, Detail: m.Reason, Target: m.Target, Data: data})
 }
 
 func decimal(n int) string { return strconv.Itoa(n) }

@@ -99,6 +99,7 @@ func (rb *Run) complete(s *Summary) {
 	s.Instants, s.Waits = rb.book.Instants, rb.book.Waits
 	s.Phases, s.Steps, s.Findings = rb.book.Phases, rb.book.Steps, rb.book.Findings
 	s.Refused = rb.refusedCounts()
+	s.HeadKept = rb.headKept
 	s.Head, s.Pages, s.Unstored = rb.chain.Head(), rb.book.Pages, rb.book.Unstored
 	for _, u := range rb.book.Undos {
 		s.UndosLeft = append(s.UndosLeft, u.Title)

@@ -5,6 +5,8 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+
+	stored "github.com/terragonlabs/holdfast/activities/evidence"
 )
 
 // Outcome is how a run ended.
@@ -41,6 +43,7 @@ type Summary struct {
 	Refused    []RefusedCount    `json:"refused,omitempty"`
 	UndosLeft  []string          `json:"undos_left,omitempty"` // titles of what could not be undone
 	Head       evidence.Head     `json:"head"`                 // of the whole timeline
+	HeadKept   stored.Where      `json:"head_kept,omitzero"`   // which stores locked it; empty: none did
 	Pages      int               `json:"pages"`                // stored
 	Unstored   []evidence.Page   `json:"unstored,omitempty"`   // pages no store would take
 }

@@ -29,15 +29,16 @@ type state struct {
 	slugs  map[string]int   // how often a title was used, for step keys
 	shown  attributes       // search attributes as last written
 
-	running    []*inFlight // steps whose activity is at work
-	background int         // coroutines of Go and notices at work
-	waiting    int         // waits for people at this moment
-	waitFrom   time.Time   // since when waiting > 0
-	stayUntil  time.Time   // no continue-as-new before
-	clockTick  int         // changes whenever a phase's deadline does
-	deciding   bool        // nothing is left but the decision about a cut-over
-	closed     bool        // Close was called
-	ended      bool        // and is done
+	headKept   stored.Where // which stores locked the head at the end of the last phase
+	running    []*inFlight  // steps whose activity is at work
+	background int          // coroutines of Go and notices at work
+	waiting    int          // waits for people at this moment
+	waitFrom   time.Time    // since when waiting > 0
+	stayUntil  time.Time    // no continue-as-new before
+	clockTick  int          // changes whenever a phase's deadline does
+	deciding   bool         // nothing is left but the decision about a cut-over
+	closed     bool         // Close was called
+	ended      bool         // and is done
 }
 
 // inFlight is a step whose activity is at work.

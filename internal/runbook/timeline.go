@@ -122,7 +122,8 @@ func (rb *Run) flush(phase string) {
 		rb.book.Pages++
 	}
 	in := stored.HeadIn{Run: rb.id, Phase: phase, Head: rb.chain.Head(), RetainUntil: until}
-	if err := rb.store("Lock timeline head", ActivityName(stored.Ref.PutHead), in, nil); err != nil {
+	rb.headKept = stored.Where{}
+	if err := rb.store("Lock timeline head", ActivityName(stored.Ref.PutHead), in, &rb.headKept); err != nil {
 		rb.finding("the timeline's head after phase " + phase + " was not locked: " + err.Error())
 	}
 }

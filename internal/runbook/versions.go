@@ -20,3 +20,9 @@ import "go.temporal.io/sdk/workflow"
 func commitsOnceServing(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "commits-once-serving", workflow.DefaultVersion, 1) >= 1
 }
+
+// namesSigningKeys: the timeline names the key that signed a message. The hash of
+// an entry is part of what the next question asks people to sign.
+func namesSigningKeys(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "names-signing-keys", workflow.DefaultVersion, 1) >= 1
+}
