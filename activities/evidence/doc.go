@@ -14,6 +14,7 @@
 //	v1/leases/<service>/<token, 16 hex digits>/acquire.json
 //	v1/leases/<service>/<token, 16 hex digits>/renew-<number, 8 digits>.json
 //	v1/leases/<service>/<token, 16 hex digits>/release.json
+//	v1/clock/<service>/<nanoseconds>.json                                    tells the store's time; "{}"
 //
 // Names are path-escaped, so that no workflow ID can leave its folder.
 //

@@ -112,6 +112,30 @@ func acquire(ctx context.Context, a *stored.Activities, holder string, ttl time.
 	return a.AcquireLease(ctx, stored.AcquireIn{Service: "db", Holder: holder, TTL: ttl})
 }
 
+// keeper is a store whose credentials may not delete.
+type keeper struct{ store.Store }
+
+func (k keeper) Delete(_ context.Context, key, _ string) error {
+	return failure.New(failure.Forbidden, "these credentials may not delete %s", key)
+}
+
+// TestLeaseNeedsNoRightToDelete, neither to be taken nor to be looked at.
+func TestLeaseNeedsNoRightToDelete(t *testing.T) {
+	t.Parallel()
+	a := two(t)
+	for i, s := range a.Stores {
+		a.Stores[i] = keeper{s}
+	}
+	_, err := acquire(t.Context(), a, "run a", time.Hour)
+	require.NoError(t, err)
+	_, err = acquire(t.Context(), a, "run b", time.Hour)
+	require.Equal(t, failure.Refused, classOf(err))
+	for _, view := range stored.Survey(t.Context(), a.Stores, "db") {
+		require.True(t, view.Readable)
+		require.Len(t, view.Records, 1)
+	}
+}
+
 func TestLease(t *testing.T) {
 	t.Parallel()
 	a := two(t)

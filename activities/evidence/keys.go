@@ -3,7 +3,9 @@ package evidence
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/store"
 )
@@ -30,6 +32,11 @@ func (r Run) undo(number int, object string) string {
 }
 
 func leaseFolder(service string) string { return "v1/leases/" + escape(service) + "/" }
+
+// clockKey is where a store's clock is read at the moment now.
+func clockKey(service string, now time.Time) string {
+	return "v1/clock/" + escape(service) + "/" + strconv.FormatInt(now.UnixNano(), 10) + ".json"
+}
 
 func leaseToken(service string, token uint64) string {
 	return fmt.Sprintf("%s%016x/", leaseFolder(service), token)

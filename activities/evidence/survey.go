@@ -14,8 +14,6 @@ import (
 
 func renewal(number int) string { return fmt.Sprintf("renew-%08d.json", number) }
 
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
-
 // Survey reads what every store says about the lease on a service. A store that
 // does not answer is in the result as not readable.
 func Survey(ctx context.Context, stores []store.Store, service string) []recovery.LeaseView {
@@ -47,7 +45,7 @@ func leaseRecords(ctx context.Context, s store.Store, service string) ([]recover
 		}
 		token, name, ok := splitLease(strings.TrimPrefix(object.Key, prefix))
 		if !ok {
-			continue // a clock object of a survey that was cut short
+			continue // nothing of a lease
 		}
 		i := slices.IndexFunc(records, func(r recovery.LeaseRecord) bool { return r.Token == token })
 		if i < 0 {
