@@ -145,6 +145,10 @@ func TestLease(t *testing.T) {
 	again, err := acquire(t.Context(), a, "run a", time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, first, again, "running twice")
+	for object, err := range a.Stores[0].List(t.Context(), "v1/clock/", store.ListOptions{}) {
+		require.NoError(t, err)
+		t.Errorf("%s is left although it may be deleted", object.Key)
+	}
 	_, err = acquire(t.Context(), a, "run b", time.Hour)
 	require.Equal(t, failure.Refused, classOf(err))
 	renewed, err := a.RenewLease(t.Context(), stored.RenewIn{Lease: first, Number: 1})

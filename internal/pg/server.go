@@ -10,6 +10,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/config"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 )
 
 // ApplicationName is what holdfast's sessions call themselves, so that a fence
@@ -26,7 +27,7 @@ type Server struct {
 	Database string        `json:"database,omitempty"` // default "postgres"
 	User     string        `json:"user"`
 	Password config.Secret `json:"-"`
-	SSLMode  string        `json:"ssl_mode,omitempty"` // libpq's sslmode; default "prefer"
+	SSLMode  string        `json:"ssl_mode,omitempty"` // libpq's sslmode; default "verify-full" for another machine, else "prefer"
 	Timeout  time.Duration `json:"timeout,omitempty"`  // of one connection attempt; default 5 s
 	Acting   string        `json:"acting,omitempty"`   // role whose rights each session takes after the login; "": User's own
 
@@ -36,17 +37,20 @@ type Server struct {
 	base *config.Secret
 }
 
-// ParseServer reads a libpq connection string ("host=… port=… user=…"), with or
-// without a password in it.
-func ParseServer(conninfo config.Secret) (Server, error) {
-	parsed, err := pgx.ParseConfig(conninfo.Reveal())
+// ParseServer reads a libpq connection string of keywords ("host=… port=… user=…"),
+// with or without a password in it.
+func ParseServer(text config.Secret) (Server, error) {
+	parsed, err := pgx.ParseConfig(text.Reveal())
+	if err == nil {
+		_, err = conninfo.Parse(text.Reveal())
+	}
 	if err != nil {
 		// The parser's message may quote the string, password included.
 		return Server{}, failure.Invalid("conninfo", "is not a libpq connection string")
 	}
 	return Server{
 		Host: parsed.Host, Port: int(parsed.Port), Database: parsed.Database, User: parsed.User,
-		Password: config.NewSecret(parsed.Password), base: &conninfo,
+		Password: config.NewSecret(parsed.Password), base: &text,
 	}, nil
 }
 
@@ -127,23 +131,30 @@ func (s Server) config() (*pgx.ConnConfig, error) {
 }
 
 // Conninfo returns libpq's connection string without a password, for pgx,
-// primary_conninfo and PostgreSQL's own programs. It spells out where to connect,
-// so that PG* variables of the environment cannot send a destructive statement
-// to another server.
+// primary_conninfo and PostgreSQL's own programs. It spells out where to connect
+// and how that is protected, so that PG* variables of the environment cannot send
+// a destructive statement, or a password, to another server.
 func (s Server) Conninfo() string {
 	words := []string{
-		"host=" + quoteConninfo(s.Host),
+		"host=" + conninfo.Quote(s.Host),
 		"port=" + strconv.Itoa(s.Port),
-		"dbname=" + quoteConninfo(s.database()),
-		"user=" + quoteConninfo(s.User),
+		"dbname=" + conninfo.Quote(s.database()),
+		"user=" + conninfo.Quote(s.User),
 		"application_name=" + ApplicationName,
 	}
-	if s.SSLMode != "" {
-		words = append(words, "sslmode="+quoteConninfo(s.SSLMode))
-	}
-	return strings.Join(words, " ")
+	return strings.Join(append(words, s.protection()...), " ")
 }
 
-func quoteConninfo(value string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+// protection are the words about TLS: those of the string that s was read from,
+// and what goes without saying.
+func (s Server) protection() []string {
+	text := ""
+	if s.base != nil {
+		text = s.base.Reveal()
+	}
+	words, err := conninfo.TLS(text, s.Host, s.SSLMode)
+	if err != nil { // never of a string that ParseServer accepted; nothing is weaker for it
+		words, _ = conninfo.TLS("", s.Host, conninfo.VerifyFull)
+	}
+	return words
 }

@@ -56,7 +56,8 @@ type DatabaseHost struct {
 	ConfigFile string `json:"config_file,omitempty"`
 	// Unit is the systemd unit that runs the server; empty: pg_ctl.
 	Unit string `json:"unit,omitempty"`
-	// Conn holds further libpq keywords (sslmode, application_name …), never a password.
+	// Conn holds further libpq keywords (sslmode, sslrootcert, application_name …), never a password. Where it names no sslmode,
+	// a server that is reached on another machine must prove its name: verify-full.
 	Conn string `json:"conn,omitempty"`
 	// Password of the superuser; empty: peer or certificate authentication.
 	Password SecretRef `json:"password,omitempty"`

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
@@ -166,7 +167,11 @@ func (h *heart) dial(ctx context.Context) error {
 	if h.session != nil && !h.session.IsClosed() {
 		return nil
 	}
-	cfg, err := pgx.ParseConfig(h.conn)
+	conn, err := conninfo.Secure(h.conn)
+	if err != nil {
+		return err
+	}
+	cfg, err := pgx.ParseConfig(conn)
 	if err != nil {
 		return failure.Invalid("database.conn", "is not a libpq connection string")
 	}

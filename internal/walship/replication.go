@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
@@ -27,6 +28,10 @@ type identity struct {
 }
 
 func openReplication(ctx context.Context, conn string) (*replication, error) {
+	conn, err := conninfo.Secure(conn)
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := pgconn.ParseConfig(conn)
 	if err != nil {
 		// The library's message may repeat the connection string, which holds a password.

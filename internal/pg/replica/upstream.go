@@ -13,6 +13,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
@@ -116,11 +117,7 @@ func (r *rebuild) dropSlot(ctx context.Context) string {
 
 // upstreamConninfo is the connection string without a password; the passfile has it.
 func (r *rebuild) upstreamConninfo(name string) string {
-	return r.config.Upstream.Conninfo() + " application_name=" + name + " passfile=" + quoteConninfo(r.config.passFile())
-}
-
-func quoteConninfo(value string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+	return r.config.Upstream.Conninfo() + " application_name=" + name + " passfile=" + conninfo.Quote(r.config.passFile())
 }
 
 // writePassFile writes libpq's password file. It stays: the replica reads it at

@@ -120,7 +120,7 @@ type Heartbeat struct {
 
 // Database is how the daemon reaches the cluster it archives.
 type Database struct {
-	Conn     string `yaml:"conn"`     // libpq keywords or URL, without password
+	Conn     string `yaml:"conn"`     // libpq keywords or URL, without password; verify-full for another machine unless it says how
 	Password string `yaml:"password"` // reference; may be empty
 }
 

@@ -1,0 +1,6 @@
+// Package conninfo reads and completes libpq connection strings. It opens nothing.
+//
+// libpq's own default, sslmode=prefer, sends a password to whoever answers at an
+// address and takes no encryption for an answer. Here a server on another machine
+// must prove its name unless the string says otherwise.
+package conninfo
