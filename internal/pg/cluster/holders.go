@@ -44,9 +44,15 @@ func holdersOf(dir string) (holders, error) {
 	return found, nil
 }
 
+// look notes pid if it works in want, or hides where it works. One that is just
+// being started under another user hides until its program runs, and shows its
+// owner from then on: it is looked at once more.
 func (h *holders) look(pid int, want os.FileInfo) {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	cwd, err := os.Stat(filepath.Join(proc, "cwd"))
+	if os.IsPermission(err) && sameOwner(proc, want) {
+		cwd, err = os.Stat(filepath.Join(proc, "cwd"))
+	}
 	switch {
 	case err == nil && os.SameFile(cwd, want):
 		h.pids = append(h.pids, pid)
