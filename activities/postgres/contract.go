@@ -78,8 +78,8 @@ type Fence struct {
 	Terminated int                 `json:"terminated"`
 	Newest     *recovery.Heartbeat `json:"newest,omitempty"`  // newest heartbeat acknowledged before the fence
 	Offline    bool                `json:"offline,omitempty"` // the server was down: it is kept from serving
-	// Others are roles with sessions in the database that were not fenced: the plan
-	// does not name them, or says that they only read.
+	// Others are roles with sessions in the database that were not fenced: they may
+	// write nothing, or the plan lets them go on.
 	Others []string `json:"others,omitempty"`
 	// Unarchived says why the last acknowledged work may be in no store; "": all is.
 	Unarchived string `json:"unarchived,omitempty"`
@@ -241,10 +241,11 @@ type CheckInput struct {
 
 // Integrity is the result of amcheck over every table and index.
 type Integrity struct {
-	Relations int      `json:"relations"`
-	Findings  []string `json:"findings,omitempty"` // at most 50
-	More      int      `json:"more,omitempty"`
-	Tool      string   `json:"tool"`
+	Relations  int      `json:"relations"`
+	Findings   []string `json:"findings,omitempty"` // at most 50
+	More       int      `json:"more,omitempty"`
+	NotChecked []string `json:"not_checked,omitempty"` // what this version of PostgreSQL has no check for
+	Tool       string   `json:"tool"`
 }
 
 // CheckResult is one check with what it found.

@@ -94,16 +94,16 @@ func (a *Activities) awaitRest(ctx context.Context, t target, c *cluster.Cluster
 }
 
 // writers are the roles to fence: all but those the plan says only read, and which
-// may in fact write to no table.
+// may in fact write nothing.
 func writers(ctx context.Context, server pg.Server, roles []plan.DatabaseRole) ([]string, error) {
 	var names []string
 	err := server.Do(ctx, func(conn *pgx.Conn) error {
 		for _, role := range roles {
-			writes, err := pg.One[bool](ctx, conn, "ask what role "+role.Name+" may write", mayWrite, role.Name)
+			why, err := fence.MayWrite(ctx, conn, role.Name)
 			if err != nil {
 				return err
 			}
-			if writes || !role.ReadOnly {
+			if why != "" || !role.ReadOnly {
 				names = append(names, role.Name)
 			}
 		}
@@ -111,10 +111,6 @@ func writers(ctx context.Context, server pg.Server, roles []plan.DatabaseRole) (
 	})
 	return names, err
 }
-
-const mayWrite = `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-	WHERE c.relkind IN ('r', 'p', 'f', 'v') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-	AND has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))`
 
 // fenceStopped fences a server that does not answer. It must be proved dead: one
 // that is only unreachable may still take writes.
@@ -185,6 +181,7 @@ func (a *Activities) fenceOptions(t target, in FenceInput, c *cluster.Cluster) (
 	}
 	return fence.Options{
 		Roles: roles, Databases: []string{t.database.DBName}, RecordPath: path, PriorPath: prior, SystemID: in.Expect.SystemID, Owner: c.Programs.Owner,
+		Allowed: t.database.UnfencedRoles,
 	}, nil
 }
 

@@ -71,6 +71,13 @@ func (j *judgement) checkRoles(at string, db Database) {
 				"the superuser cannot be fenced: it is what fences")
 		}
 	}
+	for i, name := range db.UnfencedRoles {
+		here := fmt.Sprintf("%s.unfenced_roles[%d]", at, i)
+		j.text(here, name)
+		if _, fenced := known[name]; fenced {
+			j.errorf(here, "remove it here, or from roles", "role %s is the application's: it is fenced", name)
+		}
+	}
 	for i, check := range db.Checks {
 		if check.Role != "" {
 			j.refer(fmt.Sprintf("%s.checks[%d].role", at, i), "role of this database", check.Role, known)

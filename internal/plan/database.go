@@ -20,6 +20,10 @@ type Database struct {
 	CrossRegionReplica bool `json:"cross_region_replica,omitempty"`
 	// Roles are the application's login roles, fenced during a recovery.
 	Roles []DatabaseRole `json:"roles"`
+	// UnfencedRoles may go on writing while the application is fenced. Any other role that could write makes the fence fail:
+	// a login role that is no superuser, or one with a session, that may change a table, a sequence or a large object, or may
+	// call a SECURITY DEFINER function.
+	UnfencedRoles []string `json:"unfenced_roles,omitempty"`
 	// Endpoint is where the application's connections are routed.
 	Endpoint Endpoint `json:"endpoint"`
 	// Backup of this database.
@@ -73,8 +77,9 @@ type DatabaseRole struct {
 	Name string `json:"name"`
 	// Password it logs in with when a recovery is validated.
 	Password SecretRef `json:"password,omitempty"`
-	// ReadOnly roles are not fenced, so that readers can be sent to the replica. The
-	// fence checks the claim: a role that may write to any table is fenced all the same.
+	// ReadOnly roles are not fenced, so that readers can be sent to the replica. The fence checks the claim: a role that may
+	// change anything, itself, through a role it may take, or through a SECURITY DEFINER function, or that may create in a
+	// schema, is fenced all the same. Before PostgreSQL 15 everybody may create in schema public until that is revoked.
 	ReadOnly bool `json:"read_only,omitempty"`
 }
 

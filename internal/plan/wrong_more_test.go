@@ -25,6 +25,7 @@ func wrongDatabases() []wrong {
 		},
 		{"workspace in the data directory", "workspace: /srv/restore/bookings", "workspace: §/srv/pg/bookings/restore", "overlap", "own"},
 		{"superuser as application", "roles: [{name: clerk}]", "roles: [{name: §harbourmaster}]", "cannot be fenced", "own"},
+		{"fenced and not", "roles: [{name: clerk}]", "roles: [{name: clerk}]\n    unfenced_roles: [§clerk]", "it is fenced", "remove"},
 		{"nobody to fence", "roles: [{name: clerk}]", "roles: []", "is an empty list", "at least one"},
 		{"no log", "tiers: [continuous, daily]", "tiers: [daily]", "cannot be recovered to a point in time", "add continuous"},
 		{"expired before the next", "full_interval: 7d", "full_interval: 30d", "would expire before the next", "at least 30d"},

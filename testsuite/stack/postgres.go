@@ -136,7 +136,8 @@ func (s *Stack) createRoles(ctx context.Context) error {
 	if err := s.Primary.Exec(ctx, "postgres", statements...); err != nil {
 		return err
 	}
-	inside := []string{"CREATE EXTENSION amcheck"}
+	// As PostgreSQL 15 has it from the beginning: who may create is no reader.
+	inside := []string{"CREATE EXTENSION amcheck", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"}
 	for _, role := range s.database.Roles {
 		if role.ReadOnly {
 			inside = append(inside, "GRANT pg_read_all_data TO "+identifier(role.Name))

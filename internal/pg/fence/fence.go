@@ -20,6 +20,8 @@ type Options struct {
 	SystemID   wal.SystemID `json:"system_id"`        // the cluster meant
 	Owner      pg.Owner     `json:"owner"`            // of the record file, as of the data directory
 	Logins     []pg.Server  `json:"logins,omitempty"` // application logins that must be refused afterwards
+	// Allowed may go on writing, by the plan's own word.
+	Allowed []string `json:"allowed,omitempty"`
 	// PriorPath is the record of a fence that this cluster may have come with: a
 	// copy replayed past the fence of its origin has it too, and what it shows is
 	// not how things were. "" or no file there: it came without.
@@ -40,7 +42,8 @@ const settleLimit = 30 * time.Second
 // Writes fences application writes; see the package documentation. Running it
 // twice, or after being killed half-way, ends in the same fence and the same
 // record. Errors: IdentityMismatch, NotFound (a role or database), Refused (a
-// standby, or one's own role), CheckFailed (a login still works), Forbidden.
+// standby, or one's own role), CheckFailed (a login still works, or others may
+// write), Forbidden.
 func Writes(ctx context.Context, server pg.Server, opts Options) (Fenced, error) {
 	if err := opts.check(server); err != nil {
 		return Fenced{}, err
@@ -59,6 +62,9 @@ func Writes(ctx context.Context, server pg.Server, opts Options) (Fenced, error)
 		}
 		return fenced.prove(ctx, conn, opts)
 	})
+	if err == nil {
+		err = requireNoOthers(ctx, server, opts)
+	}
 	return fenced, pg.Classify(err, "fence writes on %s", server)
 }
 
