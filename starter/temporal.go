@@ -13,6 +13,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/transport"
 )
 
 const dialTimeout = 10 * time.Second
@@ -31,15 +32,15 @@ var _ log.Logger = silent{}
 func dial(ctx context.Context) (client.Client, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileStrict: true})
 	if err != nil {
-		return nil, failure.Wrap(failure.InvalidInput, err, "read Temporal's connection settings")
+		return nil, failure.New(failure.InvalidInput, "read Temporal's connection settings: %s", err).
+			WithHint("env | grep TEMPORAL_; temporal config list")
 	}
 	options.Logger = silent{}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	dialed, err := client.DialContext(ctx, options)
+	dialed, err := client.DialContext(dialing, options)
 	if err != nil {
-		return nil, failure.New(failure.Unavailable, "connect to Temporal at %s: %s", options.HostPort, err).
-			WithHint("temporal operator cluster health --address %s; without Temporal: starter undo, starter backup", options.HostPort)
+		return nil, boundary.Unconnected(options.HostPort, err, transport.Diagnose(ctx, options.HostPort, options.ConnectionOptions.TLS))
 	}
 	return dialed, nil
 }
@@ -65,6 +66,8 @@ func served(err error, run string) error {
 	case errors.As(err, &exceeded):
 		return failure.New(failure.Unavailable, "nobody answered for %s in time: %s", run, err).
 			WithHint("is a worker polling its queue? worker run --plan FILE --queues %s; temporal task-queue describe --task-queue %s", controlQueue, controlQueue)
+	case boundary.ClassOfServer(err) == failure.Forbidden:
+		return failure.New(failure.Forbidden, "Temporal denies this about %s: %s", run, err).WithHint("TEMPORAL_API_KEY, TEMPORAL_NAMESPACE, and what they may do there")
 	case errors.As(err, &unavailable), errors.Is(err, context.DeadlineExceeded):
 		return failure.Wrap(failure.Unavailable, err, "ask Temporal about %s", run)
 	}

@@ -10,7 +10,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/obs"
+	"github.com/terragonlabs/holdfast/internal/transport"
 )
 
 const (
@@ -34,7 +36,8 @@ type connectOptions struct {
 func connect(ctx context.Context, o connectOptions) (client.Client, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileStrict: true})
 	if err != nil {
-		return nil, failure.Wrap(failure.InvalidInput, err, "read Temporal's connection settings")
+		return nil, failure.New(failure.InvalidInput, "read Temporal's connection settings: %s", err).
+			WithHint("env | grep TEMPORAL_; temporal config list")
 	}
 	options.Logger = obs.TemporalLogger(o.Log)
 	options.MetricsHandler = o.Metrics.Temporal()
@@ -55,7 +58,8 @@ func connect(ctx context.Context, o connectOptions) (client.Client, error) {
 	return dialed, nil
 }
 
-// dial tries until the server answers or ctx ends.
+// dial tries until the server answers or ctx ends. What waiting cannot mend, such as
+// a certificate that is not trusted, is an error at once.
 func dial(ctx context.Context, options client.Options, log *zap.Logger) (client.Client, error) {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -64,16 +68,14 @@ func dial(ctx context.Context, options client.Options, log *zap.Logger) (client.
 		if err == nil {
 			return dialed, nil
 		}
-		if class := classOfServer(err); !class.Retryable() {
-			return nil, failure.Wrap(class, err, "connect to Temporal at %s", options.HostPort)
+		found := transport.Diagnose(ctx, options.HostPort, options.ConnectionOptions.TLS)
+		if found != nil || !boundary.ClassOfServer(err).Retryable() {
+			return nil, boundary.Unconnected(options.HostPort, err, found)
 		}
 		log.Warn("Temporal does not answer yet", zap.String("address", options.HostPort), zap.Error(err))
 		select {
 		case <-ctx.Done():
-			return nil, &failure.Error{
-				Class: failure.Unavailable, Message: "connect to Temporal at " + options.HostPort, Cause: err,
-				Hint: "temporal operator cluster health --address " + options.HostPort,
-			}
+			return nil, boundary.Unconnected(options.HostPort, err, nil)
 		case <-time.After(redialEvery):
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
 
@@ -38,8 +39,8 @@ func registerSearchAttributes(ctx context.Context, c client.Client, namespace st
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: namespace, SearchAttributes: missing,
 	})
-	if err != nil && classOfServer(err) != failure.Exists { // another worker was faster
-		return failure.Wrap(classOfServer(err), err, "register search attributes in namespace %s", namespace)
+	if err != nil && boundary.ClassOfServer(err) != failure.Exists { // another worker was faster
+		return failure.Wrap(boundary.ClassOfServer(err), err, "register search attributes in namespace %s", namespace)
 	}
 	return nil
 }
@@ -47,7 +48,7 @@ func registerSearchAttributes(ctx context.Context, c client.Client, namespace st
 func knownAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enums.IndexedValueType, error) {
 	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
-		return nil, failure.Wrap(classOfServer(err), err, "list search attributes of namespace %s", namespace)
+		return nil, failure.Wrap(boundary.ClassOfServer(err), err, "list search attributes of namespace %s", namespace)
 	}
 	return listed.GetCustomAttributes(), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/obs"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
@@ -45,12 +46,12 @@ func serve(ctx context.Context, s served) error {
 			MaxHeartbeatThrottleInterval: pulse.Interval,
 			Identity:                     fmt.Sprintf("%s %s", queue, identity()),
 			OnFatalError: func(err error) {
-				failed <- failure.Wrap(classOfServer(err), err, "poll task queue %s", queue)
+				failed <- failure.Wrap(boundary.ClassOfServer(err), err, "poll task queue %s", queue)
 			},
 		})
 		registrations.on(queue, poller)
 		if err := poller.Start(); err != nil {
-			return failure.Wrap(classOfServer(err), err, "poll task queue %s", queue)
+			return failure.Wrap(boundary.ClassOfServer(err), err, "poll task queue %s", queue)
 		}
 		// Stop waits for work under way, up to WorkerStopTimeout.
 		defer poller.Stop()
