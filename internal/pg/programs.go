@@ -35,7 +35,7 @@ func FindPrograms(binDir, dataDir string) (Programs, error) {
 		return Programs{}, err
 	}
 	for _, dir := range candidates(binDir, major) {
-		if found, ok := programMajor(dir); ok && found == major {
+		if found, err := ProgramsMajor(context.Background(), dir); err == nil && found == major {
 			return Programs{Dir: dir, Owner: owner}, nil
 		}
 	}
@@ -57,16 +57,16 @@ func candidates(binDir string, major Major) []string {
 	return dirs
 }
 
-// programMajor asks the server program in dir for its version.
-func programMajor(dir string) (Major, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+// ProgramsMajor asks the server program in dir for its major version. NotFound
+// when it does not run.
+func ProgramsMajor(ctx context.Context, dir string) (Major, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
-		return 0, false
+		return 0, failure.Wrap(failure.NotFound, err, "ask the server program in %s for its version", dir)
 	}
-	major, err := parseProgramVersion(string(out))
-	return major, err == nil
+	return parseProgramVersion(string(out))
 }
 
 // Command prepares a program with a clean environment: messages in English,

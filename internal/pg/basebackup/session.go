@@ -38,19 +38,14 @@ func (b *backup) begin(ctx context.Context) error {
 	return err
 }
 
-// here reads the server's clock and live timeline; pg_control knows the
-// timeline only from the next checkpoint on, the current segment's name at once.
+// here reads the server's clock and live timeline.
 func (b *backup) here(ctx context.Context) (point, error) {
-	var name string
-	var p point
-	err := b.conn.QueryRow(ctx, "SELECT clock_timestamp(), pg_walfile_name(pg_current_wal_insert_lsn() + 1)").Scan(&p.at, &name)
+	at, err := pg.One[time.Time](ctx, b.conn, "ask for the clock", "SELECT clock_timestamp()")
 	if err != nil {
-		return point{}, pg.Classify(err, "ask for the timeline")
+		return point{}, err
 	}
-	p.at = p.at.UTC()
-	segment, err := b.facts.segmentSize.ParseSegment(name)
-	p.timeline = segment.Timeline
-	return p, err
+	timeline, err := pg.LiveTimeline(ctx, b.conn)
+	return point{timeline: timeline, at: at.UTC()}, err
 }
 
 // end stops the backup and returns the label. Archiving is not waited for here:

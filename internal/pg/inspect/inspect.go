@@ -76,20 +76,8 @@ func identity(ctx context.Context, conn *pgx.Conn, r *Report) error {
 	}
 	r.SystemID, r.Timeline, r.Checksums = wal.SystemID(uint64(system)), wal.Timeline(timeline), sums == "on"
 	if !r.InRecovery {
-		return liveTimeline(ctx, conn, r)
+		r.Timeline, err = pg.LiveTimeline(ctx, conn)
 	}
-	return nil
-}
-
-// liveTimeline: pg_control knows the timeline only from the next checkpoint on,
-// the name of the current segment at once.
-func liveTimeline(ctx context.Context, conn *pgx.Conn, r *Report) error {
-	name, err := pg.One[string](ctx, conn, "ask for the timeline", "SELECT pg_walfile_name(pg_current_wal_lsn())")
-	if err != nil {
-		return err
-	}
-	segment, err := wal.DefaultSegmentSize.ParseSegment(name[:16] + "00000000")
-	r.Timeline = segment.Timeline
 	return err
 }
 

@@ -105,14 +105,20 @@ func run(t testing.TB, name string, args ...string) {
 	}
 }
 
+// firstWithChecksums is the major whose initdb turns page checksums on by itself.
+const firstWithChecksums = 18
+
 func initdb(t testing.TB, dir string, o options) {
 	t.Helper()
 	args := []string{
 		"-D", dir, "-U", "postgres", "--no-sync", "--no-locale", "-E", "UTF8",
 		"--auth-local=trust", "--auth-host=scram-sha-256", fmt.Sprintf("--wal-segsize=%d", o.walSegMiB),
 	}
-	if o.checksums {
+	switch {
+	case o.checksums:
 		args = append(args, "--data-checksums")
+	case Major(t) >= firstWithChecksums:
+		args = append(args, "--no-data-checksums")
 	}
 	run(t, "initdb", args...)
 }

@@ -37,12 +37,8 @@ func Promote(ctx context.Context, c *cluster.Cluster, want cluster.Expected, sup
 		if err := promote(ctx, conn, reached); err != nil {
 			return err
 		}
-		name, err := pg.One[string](ctx, conn, "ask for the timeline", "SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)")
-		if err != nil {
-			return err
-		}
-		segment, err := wal.DefaultSegmentSize.ParseSegment(name[:16] + "00000000")
-		timeline = segment.Timeline
+		var err error
+		timeline, err = pg.LiveTimeline(ctx, conn)
 		return err
 	})
 	if err != nil {

@@ -49,8 +49,7 @@ func (s source) copyBackup(t *testing.T) *cluster.Cluster {
 
 func (s source) ship(t *testing.T) {
 	t.Helper()
-	name := pgtest.Query[string](t, s.Server, "SELECT pg_walfile_name(pg_current_wal_lsn())")
-	s.Exec(t, "SELECT pg_switch_wal()")
+	name := s.EndSegment(t)
 	pgtest.Eventually(t, name+" in the archive", func() bool {
 		_, err := os.Stat(filepath.Join(s.archive, name))
 		return err == nil

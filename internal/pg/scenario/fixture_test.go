@@ -105,8 +105,7 @@ func (h *house) tryBackup(t *testing.T) (basebackup.Result, error) {
 // ship waits until everything written so far is in the cp archive.
 func (h *house) ship(t *testing.T) {
 	t.Helper()
-	name := pgtest.Query[string](t, h.Server, "SELECT pg_walfile_name(pg_current_wal_lsn())")
-	h.Exec(t, "SELECT pg_switch_wal()")
+	name := h.EndSegment(t)
 	pgtest.Eventually(t, name+" in the archive", func() bool {
 		_, err := os.Stat(filepath.Join(h.wal, name))
 		return err == nil
