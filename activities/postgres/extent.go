@@ -67,7 +67,7 @@ func (e *Extent) addStructure(ctx context.Context, server pg.Server, database st
 		}
 		e.Findings = append(e.Findings, finding.Relation+": "+finding.Message)
 	}
-	unknown := result.Unknown
+	unknown := append(result.Skipped, result.Unknown...)
 	if err != nil {
 		unknown = append(unknown, "amcheck: "+err.Error())
 	}

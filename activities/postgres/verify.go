@@ -65,13 +65,16 @@ func (a *Activities) checkIntegrity(ctx context.Context, in CheckInput) (Integri
 	if err != nil {
 		return Integrity{}, err
 	}
-	out := Integrity{Relations: result.Relations, More: result.More, Tool: fmt.Sprintf("amcheck over %d relations", result.Relations)}
+	out := Integrity{
+		Relations: result.Relations, More: result.More, NotChecked: result.Skipped,
+		Tool: fmt.Sprintf("amcheck over %d relations", result.Relations),
+	}
 	for _, finding := range result.Findings {
 		if len(out.Findings) < maxFindings {
 			out.Findings = append(out.Findings, finding.Relation+": "+finding.Message)
 		}
 	}
-	if !result.Sound() {
+	if result.Failed() {
 		return out, failure.New(failure.CheckFailed, "amcheck: %d relations checked, findings: %s; not checked: %s",
 			result.Relations, orNone(out.Findings), orNone(result.Unknown)).
 			WithHint("choose an earlier set or target: starter resolve --abort, then start again with --target-time")

@@ -47,7 +47,13 @@ type Result struct {
 
 // Sound reports whether everything was checked and nothing was found.
 func (r Result) Sound() bool {
-	return r.Relations > 0 && len(r.Findings) == 0 && len(r.Unknown) == 0
+	return !r.Failed() && len(r.Skipped) == 0
+}
+
+// Failed reports whether damage was found, or a check that this version has did
+// not run to its end. What the version cannot check is neither failed nor Sound.
+func (r Result) Failed() bool {
+	return r.Relations == 0 || len(r.Findings) > 0 || len(r.Unknown) > 0
 }
 
 // Run checks every relation. Damage is a result, not an error; the error is for

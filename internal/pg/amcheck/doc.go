@@ -4,5 +4,6 @@
 //
 // Each relation is checked in a statement of its own, so that one that makes the
 // backend fail leaves the others checked. What could not be checked is in
-// Result.Unknown; Sound is true only when everything was checked and nothing found.
+// Result.Unknown, what this version of PostgreSQL has no check for in
+// Result.Skipped. Sound is true only when everything was checked and nothing found.
 package amcheck

@@ -2,6 +2,7 @@ package amcheck
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -48,7 +49,7 @@ func (r *runner) targets(ctx context.Context, conn *pgx.Conn, database string) (
 		}
 	}
 	if len(kept) < len(all) {
-		r.result.Skipped = append(r.result.Skipped, "tables of "+database+": PostgreSQL before 14 has no verify_heapam")
+		r.result.Skipped = append(r.result.Skipped, fmt.Sprintf("%d tables of %s: PostgreSQL before 14 has no verify_heapam", len(all)-len(kept), database))
 	}
 	return kept, nil
 }

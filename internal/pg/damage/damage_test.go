@@ -1,7 +1,9 @@
 package damage_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -58,7 +60,14 @@ func checkAmcheck(t *testing.T, server *pgtest.Server) {
 	for _, finding := range result.Findings {
 		hurt[finding.Relation] = true
 	}
-	if !hurt["public.hurt"] || !hurt["public.hurt_id"] || len(hurt) != 2 || result.Relations < 100 || result.Sound() {
+	want := map[string]bool{"public.hurt": true, "public.hurt_id": true}
+	if pgtest.Major(t) < 14 {
+		delete(want, "public.hurt") // nothing checks a table's structure, which is to be said
+		if len(result.Skipped) != 1 || !strings.Contains(result.Skipped[0], "tables of postgres") {
+			t.Errorf("amcheck does not say that no table was checked: %+v", result)
+		}
+	}
+	if !maps.Equal(hurt, want) || result.Relations < 100 || result.Sound() || !result.Failed() {
 		t.Errorf("amcheck = %+v", result)
 	}
 }

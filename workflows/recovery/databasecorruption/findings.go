@@ -24,7 +24,7 @@ func (r *run) criteria(result Result, target report.Criterion) []report.Criterio
 			Evidence: "newest acknowledged heartbeat to newest surviving one: " + result.RPO.WorkLost.String(),
 		},
 		target,
-		{Title: "Every table and index is sound", Verdict: r.integrityVerdict(), Evidence: r.checked.Integrity.Tool},
+		{Title: "Every table and index is sound", Verdict: r.integrityVerdict(), Evidence: r.integrityEvidence()},
 		{Title: "The plan's checks pass", Verdict: worst(r.checked.Checks), Evidence: fmt.Sprintf("%d checks", len(r.checked.Checks))},
 		{
 			Title: "New backups flow", Verdict: known(r.archived.Segment != "" && r.backup.Set.ID != ""),
@@ -73,8 +73,18 @@ func (r *run) integrityVerdict() recovery.Verdict {
 		return recovery.VerdictUnknown
 	case len(r.checked.Integrity.Findings) > 0:
 		return recovery.VerdictMissed
+	case len(r.checked.Integrity.NotChecked) > 0:
+		return recovery.VerdictUnknown
 	}
 	return recovery.VerdictMet
+}
+
+func (r *run) integrityEvidence() string {
+	evidence := r.checked.Integrity.Tool
+	if not := r.checked.Integrity.NotChecked; len(not) > 0 {
+		evidence += "; not checked: " + strings.Join(not, ", ")
+	}
+	return evidence
 }
 
 // worst is the verdict of several checks together. No check at all is unknown.
