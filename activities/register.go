@@ -16,6 +16,8 @@ import (
 	"github.com/terragonlabs/holdfast/activities/reporting"
 	"github.com/terragonlabs/holdfast/activities/routing"
 	"github.com/terragonlabs/holdfast/internal/binding"
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/keyring"
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/store"
 )
@@ -23,9 +25,9 @@ import (
 // Config is what a process was given to work with.
 type Config struct {
 	Plan          *plan.Plan
-	Host          string // this host's name in the plan; "" offers nothing that touches disks
+	Host          string // this host's name in the plan; "" offers nothing that touches disks or poolers
 	StateDir      string // of this host: index, journals, fence records
-	SignerFile    string // private OpenPGP key that signs this host's backups
+	SignerFile    string // private OpenPGP key that signs this host's backups; a host without a database needs none
 	WALProgram    string // the small binary that PostgreSQL calls
 	KeyHolderFile string // private OpenPGP keys that open backups; "" releases none
 	KeyPassphrase string // secret reference; may be empty
@@ -81,8 +83,19 @@ func (s *Set) fill(c Config) error {
 		}
 		s.Keys = keys.New(c.Plan, s.Stores, trust, held)
 	}
-	if c.Host == "" {
+	return s.fillPostgres(c, trust)
+}
+
+// fillPostgres offers what a database's host does: to back it up, among others. A
+// pooler's host needs no keys for what it does.
+func (s *Set) fillPostgres(c Config, trust keyring.Trust) error {
+	database, holds := databaseOn(c.Plan, c.Host)
+	if !holds {
 		return nil
+	}
+	if c.SignerFile == "" {
+		return failure.Invalid("signing key", "host %s holds database %s, whose backups it signs", c.Host, database).
+			WithHint("name the host's key: worker run --signing-key FILE, starter undo --signer FILE; starter key generate --host %s makes one", c.Host)
 	}
 	recipients, err := binding.Recipients(c.Plan)
 	if err != nil {
@@ -97,6 +110,18 @@ func (s *Set) fill(c Config) error {
 		StateDir: c.StateDir, WALProgram: c.WALProgram, Log: c.Log,
 	})
 	return nil
+}
+
+// databaseOn names a database of the plan that has a server on host.
+func databaseOn(p *plan.Plan, host string) (name string, holds bool) {
+	for _, database := range p.Databases {
+		for _, server := range database.Hosts {
+			if server.Host == host {
+				return database.Name, true
+			}
+		}
+	}
+	return "", false
 }
 
 // Close ends the stores' clients.

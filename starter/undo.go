@@ -55,7 +55,7 @@ goes past them, for a host that is gone for good.`,
 	flags.StringVar(&u.firstRun, "first-run-id", "", "which of the workflow's runs, where several have something pending")
 	flags.StringVar(&u.service, "service", "", "service whose lease is looked at (default: the last part of --run)")
 	u.host.bind(flags)
-	flags.StringVar(&u.signer, "signer", os.Getenv("HOLDFAST_SIGNER"), "this host's private signing key (default $HOLDFAST_SIGNER)")
+	flags.StringVar(&u.signer, "signer", os.Getenv("HOLDFAST_SIGNER"), "this host's private signing key, where it holds a database (default $HOLDFAST_SIGNER)")
 	flags.StringVar(&u.stateDir, "state-dir", defaultStateDir, "where this host keeps its state")
 	flags.BoolVar(&u.dryRun, "dry-run", false, "show what is pending and do nothing")
 	flags.BoolVarP(&u.yes, "yes", "y", false, "do not ask")
@@ -90,17 +90,12 @@ func (a *app) undo(ctx context.Context, u undoing) error {
 	if u.force && u.reason == "" {
 		return failure.Invalid("--reason", "is needed with --force").WithHint("--force --reason \"why nobody else is acting\"")
 	}
-	if u.host.name != "" && u.signer == "" {
-		return missingFlag("signer", "name this host's signing key: --signer FILE, or set HOLDFAST_SIGNER")
-	}
 	loaded, err := a.loadPlan()
 	if err != nil {
 		return err
 	}
-	if u.signer != "" {
-		if u.signer, err = filepath.Abs(u.signer); err != nil {
-			return failure.Invalid("--signer", "%s", err)
-		}
+	if err := u.absolute(); err != nil {
+		return err
 	}
 	set, err := activities.Assemble(ctx, activities.Config{
 		Plan: loaded, Host: u.host.name, StateDir: u.stateDir, SignerFile: u.signer, WALProgram: besideSelf("wal"), Version: obs.Version(),
@@ -131,6 +126,21 @@ func (a *app) undo(ctx context.Context, u undoing) error {
 		}
 	}
 	return s.done(err)
+}
+
+// absolute resolves the paths of the flags: PostgreSQL runs in another directory.
+func (u *undoing) absolute() error {
+	for flag, path := range map[string]*string{"signer": &u.signer, "state-dir": &u.stateDir} {
+		if *path == "" {
+			continue
+		}
+		resolved, err := filepath.Abs(*path)
+		if err != nil {
+			return failure.Invalid("--"+flag, "%s", err).WithHint("give an absolute path")
+		}
+		*path = resolved
+	}
+	return nil
 }
 
 // find reads what is pending of the one run that is meant.

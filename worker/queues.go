@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/terragonlabs/holdfast/activities/keys"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
@@ -28,6 +29,10 @@ func taskQueues(p *plan.Plan, o runOptions) ([]string, error) {
 			return nil, failure.Invalid("site", "the plan has no site %q", o.site).WithHint("starter plan check %s", p.Name())
 		}
 		queues = append(queues, "site."+o.site)
+	}
+	if slices.Contains(queues, keys.Queue) && o.keyHolder == "" {
+		return nil, failure.Invalid("key-holder", "is needed to answer on the queue %s", keys.Queue).
+			WithHint("worker run --plan %s --queues %s --key-holder FILE", p.Name(), keys.Queue)
 	}
 	slices.Sort(queues)
 	queues = slices.Compact(queues)

@@ -16,13 +16,14 @@ func TestTaskQueues(t *testing.T) {
 		want    []string
 		field   string
 	}{
-		"control":       {options: runOptions{queues: []string{"control"}}, want: []string{"control"}},
-		"host and site": {options: runOptions{host: "db1", site: "east"}, want: []string{"host.db1", "site.east"}},
-		"each once":     {options: runOptions{host: "db1", queues: []string{"host.db1", "control"}}, want: []string{"control", "host.db1"}},
-		"nothing":       {field: "queues: no task queue to poll"},
-		"empty name":    {options: runOptions{queues: []string{"", "control"}}, field: "queues: no task queue to poll"},
-		"mistyped host": {options: runOptions{host: "db11"}, field: `host: the plan has no host "db11"`},
-		"mistyped site": {options: runOptions{site: "west"}, field: `site: the plan has no site "west"`},
+		"control":        {options: runOptions{queues: []string{"control"}}, want: []string{"control"}},
+		"host and site":  {options: runOptions{host: "db1", site: "east"}, want: []string{"host.db1", "site.east"}},
+		"each once":      {options: runOptions{host: "db1", queues: []string{"host.db1", "control"}}, want: []string{"control", "host.db1"}},
+		"nothing":        {field: "queues: no task queue to poll"},
+		"empty name":     {options: runOptions{queues: []string{"", "control"}}, field: "queues: no task queue to poll"},
+		"no private key": {options: runOptions{queues: []string{"keys"}}, field: "key-holder: is needed to answer on the queue keys"},
+		"mistyped host":  {options: runOptions{host: "db11"}, field: `host: the plan has no host "db11"`},
+		"mistyped site":  {options: runOptions{site: "west"}, field: `site: the plan has no site "west"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -54,7 +54,7 @@ func runCommand() *cobra.Command {
 	flags.DurationVar(&o.stopTimeout, "stop-timeout", 30*time.Second, "how long work under way may go on after a signal")
 	flags.DurationVar(&o.connectTimeout, "connect-timeout", time.Minute, "how long to wait for Temporal at the start")
 	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/holdfast", "this host's index, journals and fence records")
-	flags.StringVar(&o.signingKey, "signing-key", "", "private OpenPGP key file that signs this host's backups (needed with --host)")
+	flags.StringVar(&o.signingKey, "signing-key", "", "private OpenPGP key file that signs this host's backups (needed on a database's host)")
 	flags.StringVar(&o.walProgram, "wal-program", "", "the wal binary that PostgreSQL calls (default: beside this program)")
 	flags.StringVar(&o.keyHolder, "key-holder", "", "private OpenPGP key file that opens backups (needed for --queues keys)")
 	flags.StringVar(&o.keyPassphrase, "key-passphrase", "", "its passphrase, as env:NAME or file:/path")
@@ -68,6 +68,9 @@ func run(ctx context.Context, o runOptions) (err error) {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // stderr that is a terminal cannot be synced
+	if err := o.absolute(); err != nil {
+		return err
+	}
 	p, err := loadPlan(o.planFile, log)
 	if err != nil {
 		return err
