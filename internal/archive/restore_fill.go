@@ -129,7 +129,9 @@ func (r *restore) write(d destination, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(data, d.slice.Offset)
+	if _, err = file.WriteAt(data, d.slice.Offset); err == nil {
+		startWriteback(file, d.slice.Offset, int64(len(data)))
+	}
 	return errors.Join(err, file.Close())
 }
 

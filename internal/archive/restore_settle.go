@@ -18,8 +18,8 @@ import (
 // syncParallel is how many files are synced at once: disks merge them.
 const syncParallel = 16
 
-// settle sets owners, modes and times, syncs everything, and removes what is
-// extra where that was asked for.
+// settle removes what is extra where that was asked for, sets owners, modes and
+// times, and returns when everything is on disk.
 func (r *restore) settle(ctx context.Context) error {
 	if r.cfg.RemoveExtra {
 		if err := r.removeExtra(); err != nil {
@@ -45,11 +45,14 @@ func (r *restore) settle(ctx context.Context) error {
 		return err
 	}
 	for _, m := range r.target.roots() {
-		if err := syncTree(m.root, "."); err != nil {
+		if err := syncTree(m, "."); err != nil {
 			return failure.Wrap(classOfFile(err), err, "sync %s", m.root.Name())
 		}
 	}
-	return r.settleDirectories()
+	if err := r.settleDirectories(); err != nil {
+		return err
+	}
+	return r.target.sync()
 }
 
 // settleDirectories goes deepest first: a directory's mode may forbid entering it.
@@ -75,28 +78,49 @@ func (r *restore) holdsLast(dir string) bool {
 	return false
 }
 
-// seal gives one entry its owner, mode and time, and syncs it.
+// seal gives one entry its owner, mode and time, where it has others, and syncs it
+// where the sync of its file system does not. What is as it should be stays
+// untouched: a changed time alone would cost a journal commit.
 func (r *restore) seal(entry *Entry) error {
-	root, name := r.target.resolve(entry.Path)
+	m, name := r.target.at(entry.Path)
 	if entry.Type == TypeSymlink {
-		return r.own(entry, func() error { return root.Lchown(name, entry.UID, entry.GID) })
+		return r.own(entry, func() error { return m.root.Lchown(name, entry.UID, entry.GID) })
 	}
-	file, err := root.Open(name)
-	if errors.Is(err, fs.ErrPermission) {
-		if err := root.Chmod(name, 0o700); err != nil {
-			return err
-		}
-		file, err = root.Open(name)
-	}
+	file, err := openAnyway(m.root, name)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(
-		r.own(entry, func() error { return file.Chown(entry.UID, entry.GID) }),
-		file.Chmod(goMode(entry.Mode)),
-		root.Chtimes(name, time.Time{}, entry.ModTime),
-		file.Sync())
+	info, err := file.Stat()
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	uid, gid := ownerOf(info)
+	owned := uid == entry.UID && gid == entry.GID
+	if !owned {
+		err = r.own(entry, func() error { return file.Chown(entry.UID, entry.GID) })
+	}
+	if !owned || unixMode(info.Mode()) != entry.Mode { // a new owner clears the set-ID bits
+		err = errors.Join(err, file.Chmod(goMode(entry.Mode)))
+	}
+	if !info.ModTime().Equal(entry.ModTime) {
+		err = errors.Join(err, m.root.Chtimes(name, time.Time{}, entry.ModTime))
+	}
+	if !m.durable.covers(info) {
+		err = errors.Join(err, file.Sync())
+	}
 	return errors.Join(err, file.Close())
+}
+
+// openAnyway opens what a restored mode may already forbid to open.
+func openAnyway(root *os.Root, name string) (*os.File, error) {
+	file, err := root.Open(name)
+	if !errors.Is(err, fs.ErrPermission) {
+		return file, err
+	}
+	if err := root.Chmod(name, 0o700); err != nil {
+		return nil, err
+	}
+	return root.Open(name)
 }
 
 // own applies the owner: only root can, and others get their own files.
@@ -107,12 +131,17 @@ func (r *restore) own(entry *Entry, chown func() error) error {
 	return chown()
 }
 
-func syncTree(root *os.Root, dir string) error {
-	return fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+// syncTree syncs the directories that the sync of the root's file system does not.
+func syncTree(m mount, dir string) error {
+	return fs.WalkDir(m.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		f, err := root.Open(name)
+		info, err := d.Info()
+		if err != nil || m.durable.covers(info) {
+			return err
+		}
+		f, err := m.root.Open(name)
 		if err != nil {
 			return err
 		}
@@ -138,7 +167,7 @@ func (r *restore) writeHeld() error {
 			}
 		}
 	}
-	return nil
+	return r.target.sync()
 }
 
 // writeLast replaces one file: it is the old one or the new one, never a mixture.

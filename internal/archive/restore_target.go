@@ -15,14 +15,15 @@ import (
 // link that has content below it. Every path goes through os.Root, so no link on
 // disk or in the set leads out.
 type target struct {
-	main   *os.Root
+	main   mount
 	mounts []mount // longest path first
 }
 
 type mount struct {
-	path string // of the link in the set
-	dir  string // where it points after the restore
-	root *os.Root
+	path    string // of the link in the set; "." for the main root
+	dir     string // where it points after the restore
+	root    *os.Root
+	durable durable
 }
 
 func openTarget(cfg RestoreConfig, entries []*Entry) (_ *target, err error) {
@@ -32,7 +33,7 @@ func openTarget(cfg RestoreConfig, entries []*Entry) (_ *target, err error) {
 			t.close()
 		}
 	}()
-	if t.main, err = openDirectory(cfg.Target); err != nil {
+	if t.main, err = openMount(".", cfg.Target); err != nil {
 		return nil, err
 	}
 	for _, link := range linksWithContent(entries) {
@@ -41,22 +42,29 @@ func openTarget(cfg RestoreConfig, entries []*Entry) (_ *target, err error) {
 			return nil, failure.Invalid("map", "link %q has files below it and needs an absolute directory to go to", link).
 				WithHint("--map %s=<directory>", link)
 		}
-		root, err := openDirectory(dir)
+		m, err := openMount(link, dir)
 		if err != nil {
 			return nil, err
 		}
-		t.mounts = append(t.mounts, mount{path: link, dir: dir, root: root})
+		t.mounts = append(t.mounts, m)
 	}
 	slices.SortFunc(t.mounts, func(a, b mount) int { return len(b.path) - len(a.path) })
 	return t, nil
 }
 
-func openDirectory(dir string) (*os.Root, error) {
+func openMount(path, dir string) (mount, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, failure.Wrap(classOfFile(err), err, "make directory %s", dir)
+		return mount{}, failure.Wrap(classOfFile(err), err, "make directory %s", dir)
 	}
 	root, err := os.OpenRoot(dir)
-	return root, failure.Wrap(classOfFile(err), err, "open directory %s", dir)
+	if err != nil {
+		return mount{}, failure.Wrap(classOfFile(err), err, "open directory %s", dir)
+	}
+	durable, err := newDurable(root)
+	if err != nil {
+		return mount{}, failure.Wrap(classOfFile(err), errors.Join(err, root.Close()), "open directory %s", dir)
+	}
+	return mount{path: path, dir: dir, root: root, durable: durable}, nil
 }
 
 // linksWithContent returns the links that other entries lie below.
@@ -80,19 +88,33 @@ func linksWithContent(entries []*Entry) []string {
 	return names
 }
 
-// resolve returns the root a path is under, and the path within it.
-func (t *target) resolve(name string) (*os.Root, string) {
+// at returns the root a path is under, and the path within it.
+func (t *target) at(name string) (mount, string) {
 	for _, m := range t.mounts {
 		if rest, below := strings.CutPrefix(name, m.path+"/"); below {
-			return m.root, rest
+			return m, rest
 		}
 	}
 	return t.main, name
 }
 
+// resolve is at for those who need only the directory.
+func (t *target) resolve(name string) (*os.Root, string) {
+	m, within := t.at(name)
+	return m.root, within
+}
+
 // roots yields every root with the path it has in the set.
-func (t *target) roots() []mount {
-	return append([]mount{{path: ".", root: t.main}}, t.mounts...)
+func (t *target) roots() []mount { return append([]mount{t.main}, t.mounts...) }
+
+// sync returns when all that was written is on disk.
+func (t *target) sync() error {
+	for _, m := range t.roots() {
+		if err := m.durable.all(); err != nil {
+			return failure.Wrap(classOfFile(err), err, "sync the file system of %s", m.root.Name())
+		}
+	}
+	return nil
 }
 
 // empty reports whether nothing is there but the names in ignore.
@@ -113,6 +135,7 @@ func (t *target) empty(ignore ...string) (bool, error) {
 
 func (t *target) close() {
 	for _, m := range t.roots() {
+		m.durable.close()
 		if m.root != nil {
 			_ = m.root.Close() // only a directory handle
 		}

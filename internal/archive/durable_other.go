@@ -1,0 +1,17 @@
+//go:build !linux
+
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+func reportsFailedWrites() bool { return false }
+
+func syncFileSystem(*os.File) error { return errors.ErrUnsupported }
+
+func startWriteback(*os.File, int64, int64) {}
+
+func deviceOf(fs.FileInfo) (device uint64, known bool) { return 0, false }
