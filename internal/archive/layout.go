@@ -7,6 +7,7 @@ import (
 
 const (
 	descriptorName = "set.json"
+	partsFolder    = "parts/"
 	manifestSuffix = ".json.zst.pgp"
 	partSuffix     = ".tar.zst.pgp"
 )
@@ -23,7 +24,7 @@ func manifestKey(source string, set SetID, attempt string) string {
 }
 
 func partKey(source string, set SetID, n int, attempt string) string {
-	return fmt.Sprintf("%sparts/%08d-%s%s", setPrefix(source, set), n, attempt, partSuffix)
+	return fmt.Sprintf("%s%s%08d-%s%s", setPrefix(source, set), partsFolder, n, attempt, partSuffix)
 }
 
 // setOfKey returns the set a key of this source belongs to, and the rest.

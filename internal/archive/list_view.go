@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -29,15 +30,10 @@ type foundDescriptor struct {
 // viewStore reads the descriptors below prefix.
 func viewStore(ctx context.Context, s store.Store, source, prefix string, trusted keyring.Trust) storeView {
 	view := storeView{name: s.Name(), found: map[SetID]foundDescriptor{}}
-	versions := map[SetID][]store.Object{}
-	for object, err := range s.List(ctx, prefix, store.ListOptions{Versions: true}) {
-		if err != nil {
-			view.err = err
-			return view
-		}
-		if set, rest, ok := setOfKey(source, object.Key); ok && rest == descriptorName {
-			versions[set] = append(versions[set], object)
-		}
+	versions, err := descriptorsBelow(ctx, s, source, prefix)
+	if err != nil {
+		view.err = err
+		return view
 	}
 	for set, objects := range versions {
 		slices.Reverse(objects) // oldest first
@@ -49,6 +45,41 @@ func viewStore(ctx context.Context, s store.Store, source, prefix string, truste
 		}
 	}
 	return view
+}
+
+// partsPassed is how many parts of one set are passed before the rest is jumped
+// over: what providers list in one answer. Fewer would cost more answers, not fewer.
+const partsPassed = 1000
+
+// descriptorsBelow lists every version of every descriptor. A large set has ten
+// thousands of parts, which sort before it; most of them are never listed.
+func descriptorsBelow(ctx context.Context, s store.Store, source, prefix string) (map[SetID][]store.Object, error) {
+	versions := map[SetID][]store.Object{}
+	for after, more := "", true; more; {
+		passing, parts := SetID(""), 0
+		more = false
+		for object, err := range s.List(ctx, prefix, store.ListOptions{Versions: true, After: after}) {
+			if err != nil {
+				return nil, err
+			}
+			set, rest, ok := setOfKey(source, object.Key)
+			if ok && rest == descriptorName {
+				versions[set] = append(versions[set], object)
+			}
+			if !ok || !strings.HasPrefix(rest, partsFolder) {
+				continue
+			}
+			if passing != set {
+				passing, parts = set, 0
+			}
+			if parts++; parts >= partsPassed {
+				// Behind every part that a writer names, and never back.
+				after, more = max(setPrefix(source, set)+partsFolder+"~", object.Key), true
+				break
+			}
+		}
+	}
+	return versions, nil
 }
 
 // look judges one version of one descriptor. It returns an error only when the
