@@ -32,7 +32,24 @@ func (r *reader) guard(raw []byte) bool {
 		r.fail(Position{}, "", "the file holds zero bytes", "give the plan's YAML file")
 		return false
 	}
-	return r.guardTokens(lexer.Tokenize(string(raw)))
+	tokens, ok := r.tokenize(raw)
+	return ok && r.guardTokens(tokens)
+}
+
+func (r *reader) tokenize(raw []byte) (tokens token.Tokens, ok bool) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			ok = r.unreadable()
+		}
+	}()
+	return lexer.Tokenize(string(raw)), true
+}
+
+// unreadable is the finding for bytes that the YAML library panics on: it is not
+// proved against hostile bytes, and a panic in it is a bad plan, not a dead worker.
+func (r *reader) unreadable() bool {
+	r.fail(Position{}, "", "this is not YAML that can be read", "check indentation and quotes")
+	return false
 }
 
 // guardTokens refuses what a plan never needs: each of these lets few bytes

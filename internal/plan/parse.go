@@ -72,12 +72,10 @@ func read(name string, raw []byte) (*Plan, *reader) {
 
 // parse returns the file's one mapping, or nil after a finding.
 func (r *reader) parse(raw []byte) (root ast.Node) {
-	// The parser is not proved against hostile bytes; a panic in it is a bad
-	// plan, not a dead worker.
 	defer func() {
 		if caught := recover(); caught != nil {
 			root = nil
-			r.fail(Position{}, "", "this is not YAML that can be read", "check indentation and quotes")
+			r.unreadable()
 		}
 	}()
 	file, err := parser.ParseBytes(raw, 0)
