@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,6 @@ import (
 	"github.com/terragonlabs/holdfast/internal/binding"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
-	"github.com/terragonlabs/holdfast/internal/store/replicate"
 )
 
 const maxReportBytes = 64 << 20
@@ -30,10 +30,10 @@ func (a *app) reportCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "report",
 		Short: "Fetch a run's report from the stores",
-		Long: `Fetches the report of a finished run from the plan's stores. Where Temporal
-answers, the digests the run itself recorded are compared with what the stores
-hold; where it does not, that is said: the report was then not compared with
-anything.
+		Long: `Fetches the report of a finished run, recovered or not, from every store of the
+plan. Where Temporal answers, each copy is compared with the digest that the run
+itself recorded; where it does not, that is said, and the copies are compared with
+one another. A difference ends with exit status 8 (Corrupt) and names both.
 
 Without --out the report is printed.`,
 		Example: `  starter report --run recover/database --format md
@@ -59,6 +59,8 @@ type fetched struct {
 	Why      string       `json:"why,omitempty"` // why not
 	File     string       `json:"file,omitempty"`
 	Text     string       `json:"text,omitempty"` // without --out
+
+	Copies []copyOut `json:"copies"` // in each store
 }
 
 func (a *app) fetchReport(ctx context.Context, f fetching) error {
@@ -77,9 +79,9 @@ func (a *app) fetchReport(ctx context.Context, f fetching) error {
 		return err
 	}
 	s := shelf{plan: loaded, stores: stores, close: closeAll}
-	out, body, err := f.fetch(ctx, s)
-	if err != nil {
-		return s.done(err)
+	out, body, differs := f.fetch(ctx, s)
+	if body == nil {
+		return s.done(differs)
 	}
 	if f.out != "" {
 		if err := out.keep(f, body); err != nil {
@@ -88,7 +90,7 @@ func (a *app) fetchReport(ctx context.Context, f fetching) error {
 	} else {
 		out.Text = string(body)
 	}
-	return s.done(a.printFetched(out))
+	return s.done(errors.Join(a.printFetched(out), differs))
 }
 
 func (f fetching) fetch(ctx context.Context, s shelf) (fetched, []byte, error) {
@@ -105,11 +107,11 @@ func (f fetching) fetch(ctx context.Context, s shelf) (fetched, []byte, error) {
 	case want.IsZero():
 		out.Why = "the run recorded no digest for it"
 	}
-	body, err := replicate.Get(ctx, s.stores, out.Object, want, maxReportBytes)
-	if failure.Is(err, failure.NotFound) {
-		err = failure.Wrap(failure.NotFound, err, "no report of run %s yet", f.run)
+	out.Copies = readCopies(ctx, s.stores, out.Object)
+	body, err := genuine(f.run, out.Copies, want)
+	if body != nil {
+		out.Compared, out.SHA256 = !want.IsZero(), store.DigestOf(body).String()
 	}
-	out.Compared, out.SHA256 = !want.IsZero(), store.DigestOf(body).String()
 	return out, body, err
 }
 
@@ -167,6 +169,11 @@ func (out *fetched) keep(f fetching, body []byte) error {
 func (a *app) printFetched(out fetched) error {
 	if !out.Compared && a.format != formatJSON {
 		fmt.Fprintf(a.err, "%s not compared with the run's own digest: %s\n", a.color(yellow, "!"), out.Why)
+	}
+	for _, one := range out.Copies {
+		if one.Error != "" && a.format != formatJSON {
+			fmt.Fprintf(a.err, "%s store %s does not give the report: %s\n", a.color(yellow, "!"), one.Store, one.Error)
+		}
 	}
 	if out.File == "" && a.format != formatJSON {
 		_, err := io.WriteString(a.out, out.Text) // as it is: a table would realign it
