@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -89,18 +87,20 @@ func (f *feed) stop() {
 	<-f.ended
 }
 
-// repairs lists the objects that one store had damaged or lost and another gave.
+// repairs lists the objects that one store had damaged or lost and another gave. A
+// log that cannot be read is no log without entries: it says so itself.
 func (f *feed) repairs() []string {
-	text, err := os.ReadFile(filepath.Join(f.spool, walship.RepairsFile)) // #nosec G304 -- in the workspace
-	if err != nil {
-		return nil // nothing was repaired
-	}
+	found, err := walship.ReadRepairs(f.spool)
 	var out []string
-	for line := range strings.Lines(string(text)) {
-		var repair walship.Repair
-		if json.Unmarshal([]byte(line), &repair) == nil && len(out) < maxFindings {
-			out = append(out, fmt.Sprintf("%s of store %s: %s", repair.Object, repair.Store, repair.Reason))
+	for i, repair := range found {
+		if i == maxFindings {
+			out = append(out, fmt.Sprintf("and %d more", len(found)-i))
+			break
 		}
+		out = append(out, fmt.Sprintf("%s of store %s: %s", repair.Object, repair.Store, repair.Reason))
+	}
+	if err != nil {
+		out = append(out, "unknown which other copies were stepped over: "+err.Error())
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -22,6 +23,37 @@ type Repair struct {
 
 // RepairsFile is the file's name in the spool directory.
 const RepairsFile = "repairs.jsonl"
+
+// maxRepairsBytes bounds what is read of the log: some hundred thousand repairs.
+const maxRepairsBytes = 64 << 20
+
+// ReadRepairs returns what the spool's log of repairs holds; none where there is no
+// log. With an error it returns what could be read all the same: Corrupt where lines
+// are damaged, as a process that was killed may leave the last one.
+func ReadRepairs(spoolDir string) ([]Repair, error) {
+	path := filepath.Join(spoolDir, RepairsFile)
+	text, err := readBounded(path, maxRepairsBytes)
+	if failure.Is(err, failure.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var repairs []Repair
+	damaged := 0
+	for line := range bytes.Lines(text) {
+		var one Repair
+		if json.Unmarshal(line, &one) != nil || one.Object == "" {
+			damaged++
+			continue
+		}
+		repairs = append(repairs, one)
+	}
+	if damaged > 0 {
+		return repairs, failure.New(failure.Corrupt, "%d lines of %s cannot be read", damaged, path)
+	}
+	return repairs, nil
+}
 
 type repairsLog struct {
 	path string
