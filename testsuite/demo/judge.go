@@ -48,11 +48,25 @@ func indented(text string) string { return "    " + strings.ReplaceAll(text, "\n
 // compare puts what the report says was left behind beside what is known.
 func (s *story) compare(found scenario.Report, truth scenario.Truth) {
 	s.screen.title("What the report says, and what is known from outside")
-	s.screen.line("    %-22s %10s %10s %10s   %s", "left behind, per table", "inserted", "updated", "deleted", "known from outside")
-	for _, lost := range found.Input.Lost {
-		s.screen.line("    %-22s %10s %10s %10s   %s", lost.Table, rows(lost.Inserts), rows(lost.Updates), rows(lost.Deletes), s.known(lost.Table, truth))
+	if len(found.Input.Lost) == 0 {
+		s.screen.line("    the report counts no work after the target; the application misses %d acknowledged rows", truth.Loss.Missing)
+	} else {
+		s.tables(found, truth)
 	}
 	s.screen.line("    rows acknowledged before the damage and gone: %d; every row the damage took is back: %v", truth.BeforeDamage, truth.Whole)
+}
+
+// tables puts the report's count of each table beside what is known of it.
+func (s *story) tables(found scenario.Report, truth scenario.Truth) {
+	const head = "left behind, per table"
+	width := len(head)
+	for _, lost := range found.Input.Lost {
+		width = max(width, len(lost.Table))
+	}
+	s.screen.line("    %-*s %10s %10s %10s   %s", width, head, "inserted", "updated", "deleted", "known from outside")
+	for _, lost := range found.Input.Lost {
+		s.screen.line("    %-*s %10s %10s %10s   %s", width, lost.Table, rows(lost.Inserts), rows(lost.Updates), rows(lost.Deletes), s.known(lost.Table, truth))
+	}
 }
 
 // known is what the application and the damage itself say about a table.

@@ -32,7 +32,7 @@ func wishes(env func(string) string) (wish, error) {
 	case "me":
 		w.sign = true
 	default:
-		return w, failure.Invalid("APPROVE", "%.40q is neither empty nor me", env("APPROVE"))
+		return w, failure.Invalid("APPROVE", "%.40q is neither empty nor me", env("APPROVE")).WithHint("make demo APPROVE=me, and sign the gates yourself")
 	}
 	w.options = scenario.Options{PlanFile: orElse(env("PLAN"), "deploy/plans/ai-scientist.yaml"), Observation: observation, BinDir: built()}
 	switch env("SIZE") {
@@ -41,7 +41,7 @@ func wishes(env func(string) string) (wish, error) {
 	case "small":
 		w.options.Size = dataset.Small()
 	default:
-		return w, failure.Invalid("SIZE", "%.40q is neither large nor small", env("SIZE"))
+		return w, failure.Invalid("SIZE", "%.40q is neither large nor small", env("SIZE")).WithHint("make demo SIZE=small")
 	}
 	return w, nil
 }

@@ -33,7 +33,8 @@ func ParseKind(text string) (Kind, error) {
 	case Delete, Bytes, Drop:
 		return kind, nil
 	default:
-		return "", failure.Invalid("DAMAGE", "%.40q is none of %s, %s, %s", text, Delete, Bytes, Drop)
+		return "", failure.Invalid("DAMAGE", "%.40q is none of %s, %s, %s", text, Delete, Bytes, Drop).
+			WithHint("make demo DAMAGE=%s", Drop)
 	}
 }
 
