@@ -87,10 +87,14 @@ func (a *Activities) onsets(ctx context.Context, history onset.History, identity
 		if !grave(candidate.Why) || candidate.CommitAt.Before(disrupted.Add(-beforeReport)) || len(onsets) == maxOnsets {
 			continue
 		}
-		onsets = append(onsets, recovery.Onset{
-			Source: recovery.OnsetWAL, At: candidate.CommitAt, LSN: positionOf(candidate), Timeline: identity.Timeline,
+		one := recovery.Onset{
+			Source: recovery.OnsetWAL, At: candidate.CommitAt, LSN: candidate.CommitLSN, Timeline: identity.Timeline,
 			XID: uint64(candidate.XID), Relation: relationOf(candidate, names), Detail: detailOf(candidate),
-		})
+		}
+		if locks(candidate) {
+			one.LSN, one.Commit = candidate.FirstLSN, candidate.CommitLSN
+		}
+		onsets = append(onsets, one)
 	}
 	if len(onsets) > 0 {
 		return onsets
@@ -111,14 +115,11 @@ func grave(why onset.Why) bool {
 	return slices.Contains([]onset.Why{onset.Drop, onset.Truncate, onset.MassDelete, onset.MassUpdate}, why)
 }
 
-// positionOf is where recovery stops to be without the candidate. Just before its
-// commit keeps the most; but one that holds a lock on a whole table would, not yet
-// ended, keep the paused copy from being checked: there it is the first record.
-func positionOf(candidate onset.Candidate) wal.LSN {
-	if candidate.Why == onset.Drop || candidate.Why == onset.Truncate {
-		return candidate.FirstLSN
-	}
-	return candidate.CommitLSN
+// locks says that recovery must stop before the candidate's first record. Just
+// before its commit would keep the most; but one that holds a lock on a whole table
+// would, not yet ended, keep the paused copy from being checked.
+func locks(candidate onset.Candidate) bool {
+	return candidate.Why == onset.Drop || candidate.Why == onset.Truncate
 }
 
 func relationOf(candidate onset.Candidate, names *damage.Names) string {

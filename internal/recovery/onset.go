@@ -22,7 +22,8 @@ type Onset struct {
 	Source   OnsetSource  `json:"source"`
 	At       time.Time    `json:"at,omitzero"`
 	LastGood time.Time    `json:"last_good,omitzero"` // the same check was still good then
-	LSN      wal.LSN      `json:"lsn,omitzero"`       // start of the damaging transaction's commit record
+	LSN      wal.LSN      `json:"lsn,omitzero"`       // start of the damaging transaction's commit record, or of its first where Commit is given
+	Commit   wal.LSN      `json:"commit,omitzero"`    // start of its commit record, where recovery must stop earlier
 	Timeline wal.Timeline `json:"timeline,omitzero"`
 	XID      uint64       `json:"xid,omitempty"`
 	Relation string       `json:"relation,omitempty"`

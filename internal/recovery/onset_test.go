@@ -1,12 +1,36 @@
 package recovery_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/wal"
 )
+
+// TestProposeSaysWhereItStops: a transaction that drops a table is left out from its
+// first lock on, which is earlier than its commit, and the approver reads so.
+func TestProposeSaysWhereItStops(t *testing.T) {
+	t.Parallel()
+	onset := recovery.Onset{Source: recovery.OnsetWAL, LSN: lsn(15.3), Timeline: 1}
+	for commit, words := range map[wal.LSN][]string{
+		0:         {"commits at " + lsn(15.3).String(), "just before it"},
+		lsn(15.9): {"first lock at " + lsn(15.3).String(), "commits at " + lsn(15.9).String(), "in between is lost"},
+	} {
+		onset.Commit = commit
+		got, err := recovery.Propose([]recovery.Onset{onset}, steady().Heartbeats)
+		if err != nil || got.Target.LSN != lsn(15.3) {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		for _, word := range words {
+			if !strings.Contains(got.Why, word) {
+				t.Errorf("%q does not say %q", got.Why, word)
+			}
+		}
+	}
+}
 
 func TestPropose(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ const onsetSlack = time.Second
 // every other candidate and its loss. A person decides; this only proposes.
 //
 //   - A damaging record in the log gives an exact position: recovery stops just
-//     before its commit.
+//     before its commit, or before its first lock where that would be in the way.
 //   - An invariant seen broken gives a bracket; the target is the last moment it
 //     was seen good. If it was broken before the record in the log, the record is
 //     not the beginning, and the earlier bracket is proposed.
@@ -76,6 +76,10 @@ func candidateFor(onset Onset) (Candidate, bool) {
 			c.Confidence = ConfidenceHigh
 		}
 		c.Why = fmt.Sprintf("the damaging transaction commits at %s; recovery stops just before it", onset.LSN)
+		if onset.Commit != 0 {
+			c.Why = fmt.Sprintf("the damaging transaction takes its first lock at %s and commits at %s; recovery stops just before the lock, "+
+				"for a copy in which it is held cannot be checked. What others committed in between is lost too", onset.LSN, onset.Commit)
+		}
 	case !onset.LastGood.IsZero():
 		c.Target = Target{Kind: TargetTime, Time: onset.LastGood.UTC(), Inclusive: true, Timeline: onset.Timeline}
 		c.Confidence = ConfidenceMedium
