@@ -7,16 +7,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 )
 
 // Call carries out one activity by its registered name, with its input in JSON as
-// an undo record holds it: compensation without Temporal. An activity that this
-// process does not offer is NotFound.
-func (s *Set) Call(ctx context.Context, name string, input json.RawMessage) error {
+// an undo record holds it: compensation without Temporal, by a person who holds
+// lease. Hosts ask for no signatures then, and obey the lease as they do a run's. An
+// activity that this process does not offer is NotFound.
+func (s *Set) Call(ctx context.Context, lease evidence.Lease, name string, input json.RawMessage) error {
+	ctx = guard.ByHand(ctx, lease.Holder, lease.Token)
 	method, err := s.method(name)
 	if err != nil {
 		return err

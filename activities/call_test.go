@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/terragonlabs/holdfast/activities"
+	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -19,7 +20,7 @@ func TestUndoRecordsNameCompensationsOnly(t *testing.T) {
 	t.Parallel()
 	set := &activities.Set{Postgres: postgres.New(postgres.Config{}), Routing: &routing.Activities{}}
 	for _, name := range []string{"postgres.Promote", "postgres.SwapIn", "postgres.FenceWrites", "evidence.PutPage", ""} {
-		if err := set.Call(t.Context(), name, json.RawMessage(`{}`)); !failure.Is(err, failure.Refused) {
+		if err := set.Call(t.Context(), evidence.Lease{}, name, json.RawMessage(`{}`)); !failure.Is(err, failure.Refused) {
 			t.Errorf("Call(%q) = %v, want Refused", name, err)
 		}
 	}
@@ -43,7 +44,7 @@ func TestEveryRegisteredUndoCanBeCalled(t *testing.T) {
 		for _, match := range registered.FindAllStringSubmatch(string(text), -1) {
 			found++
 			// This process offers none: NotFound, not Refused.
-			if err := set.Call(t.Context(), match[1]+"."+match[2], json.RawMessage(`{}`)); !failure.Is(err, failure.NotFound) {
+			if err := set.Call(t.Context(), evidence.Lease{}, match[1]+"."+match[2], json.RawMessage(`{}`)); !failure.Is(err, failure.NotFound) {
 				t.Errorf("%s: Call(%s.%s) = %v, want NotFound", file, match[1], match[2], err)
 			}
 		}

@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,11 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/terragonlabs/holdfast/activities"
+	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/cluster"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 )
 
 // host is a database host of a plan, with a real server, as `starter undo` meets it.
@@ -83,6 +86,14 @@ func planFor(t *testing.T, server *pgtest.Server) *plan.Plan {
 	return loaded
 }
 
+// ownLease is the lease of a person who acts by hand.
+var ownLease = evidence.Lease{Holder: "undo by hand", Token: 1}
+
+func byHand(t *testing.T) context.Context {
+	t.Helper()
+	return guard.ByHand(t.Context(), ownLease.Holder, ownLease.Token)
+}
+
 // undo carries out a record as `starter undo` does.
 func (h *host) undo(t *testing.T, name string, input any) {
 	t.Helper()
@@ -90,7 +101,7 @@ func (h *host) undo(t *testing.T, name string, input any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.set.Call(t.Context(), postgres.Prefix+name, text); err != nil {
+	if err := h.set.Call(t.Context(), ownLease, postgres.Prefix+name, text); err != nil {
 		t.Fatalf("undo %s: %v", name, err)
 	}
 }
@@ -115,7 +126,7 @@ func TestUndoAfterAFenceOfAStoppedServer(t *testing.T) {
 			h := newHost(t)
 			h.server.Kill(t)
 			in := postgres.FenceInput{Where: h.where, Side: postgres.Serving, Expect: h.damaged}
-			fenced, err := h.work.FenceWrites(t.Context(), in)
+			fenced, err := h.work.FenceWrites(byHand(t), in)
 			if err != nil || !fenced.Offline {
 				t.Fatalf("%+v %v", fenced, err)
 			}
@@ -164,7 +175,7 @@ func TestFenceOfAClusterThatWasNeverEnrolled(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.server.Kill(t) // offline: no store answers here, and none is asked
-	if _, err := h.work.FenceWrites(t.Context(), in); err != nil {
+	if _, err := h.work.FenceWrites(byHand(t), in); err != nil {
 		t.Fatal(err)
 	}
 	own := filepath.Join(filepath.Dir(stranger), "unmarked-"+h.damaged.SystemID.String()+".json")

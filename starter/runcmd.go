@@ -89,16 +89,38 @@ func (a *app) startCorruption(ctx context.Context, c corruption) error {
 		return err
 	}
 	if c.declare.wanted {
-		signed, err := c.declare.sign(approval.Message{
-			Kind: approval.Declare, WorkflowID: databasecorruption.WorkflowID(in.Service), Incident: in.Incident,
-			PlanHash: string(in.PlanHash), Sequence: 1,
-		})
-		if err != nil {
+		if in.Declaration, err = c.declaration(loaded, in); err != nil {
 			return err
 		}
-		in.Declaration = &signed
 	}
 	return a.start(ctx, in, c.wait)
+}
+
+// declaration signs for the occasion: the run that could be named does not exist yet.
+func (c corruption) declaration(loaded *plan.Plan, in databasecorruption.Input) (*approval.Signed, error) {
+	database := in.Database
+	if database == "" {
+		only, err := loaded.DatabaseOf(in.Service)
+		if err != nil {
+			return nil, err
+		}
+		database = only.Name
+	}
+	occasion, err := approval.Occasion{
+		Incident: in.Incident, Scenario: databasecorruption.Scenario, Service: in.Service, Database: database, DisruptedAt: in.DisruptedAt,
+	}.Choice()
+	if err != nil {
+		return nil, err
+	}
+	if c.declare.validity > approval.MaxBeforehand {
+		return nil, failure.Invalid("--valid-for", "is %s; a declaration signed before the run exists is valid for %s at most", c.declare.validity, approval.MaxBeforehand).
+			WithHint("start the run and sign then: starter declare --run %s", databasecorruption.WorkflowID(in.Service))
+	}
+	signed, err := c.declare.sign(approval.Message{
+		Kind: approval.Declare, WorkflowID: databasecorruption.WorkflowID(in.Service), Incident: in.Incident,
+		PlanHash: string(in.PlanHash), ChoiceHash: occasion.Hash, Sequence: 1,
+	})
+	return &signed, err
 }
 
 func (c corruption) input(loaded *plan.Plan) (databasecorruption.Input, error) {

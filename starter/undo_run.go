@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -46,7 +47,7 @@ func leaseOf(ctx context.Context, stores []store.Store, service string, run evid
 
 // permit refuses while somebody else may be acting, and asks a person.
 func (a *app) permit(u undoing, out pendingUndos) error {
-	if !out.Lease.Free && !u.force {
+	if !out.Lease.Free && !u.force && out.Lease.Holder != u.holder(out.Run) {
 		return failure.New(failure.Refused, "the lease on %s is not free: %s", u.leaseName(), out.Lease.Why).
 			WithHint("end the run first (temporal workflow terminate --workflow-id %s), wait for its lease to end, or: --force --reason TEXT", shownWord(u.run))
 	}
@@ -68,14 +69,22 @@ type breakGlass struct {
 	Undos  []int     `json:"undos"`
 }
 
+// caller carries out one compensation under a lease.
+type caller func(ctx context.Context, lease evidence.Lease, activity string, input json.RawMessage) error
+
 // carryOut undoes the records that belong here, last first, and records each
 // outcome in the stores. It stops at the first that fails, since earlier ones may
 // depend on it. Run again it does what is left; a record that was undone and not
 // yet recorded is undone again, which every compensation allows.
-func (a *app) carryOut(ctx context.Context, u undoing, stores []store.Store, call func(context.Context, string, json.RawMessage) error, out *pendingUndos) error {
+func (a *app) carryOut(ctx context.Context, u undoing, stores []store.Store, call caller, out *pendingUndos) (err error) {
 	if err := recordBreakGlass(ctx, u, stores, *out); err != nil {
 		return err
 	}
+	lease, release, err := u.hold(ctx, stores, *out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	record := &evidence.Activities{Stores: stores}
 	for i := range out.Records {
 		one := &out.Records[i]
@@ -87,7 +96,7 @@ func (a *app) carryOut(ctx context.Context, u undoing, stores []store.Store, cal
 			return failure.New(failure.Refused, "record %d (%s) must be undone first, on host %s", one.Number, one.Title, hostOf(one.UndoRecord)).
 				WithHint("on that host: starter undo --run %s --host %s; if it is gone for good: --skip-others", shownWord(u.run), hostOf(one.UndoRecord))
 		}
-		if err := call(ctx, one.Activity, one.Input); err != nil {
+		if err := call(ctx, lease, one.Activity, one.Input); err != nil {
 			one.Error = err.Error()
 			return failure.Wrap(failure.ClassOf(err), err, "undo %d (%s)", one.Number, one.Title)
 		}

@@ -37,7 +37,7 @@ type calls struct {
 	failAt string
 }
 
-func (c *calls) call(_ context.Context, name string, input json.RawMessage) error {
+func (c *calls) call(_ context.Context, _ evidence.Lease, name string, input json.RawMessage) error {
 	if string(input) == c.failAt {
 		return failure.New(failure.Unavailable, "the host is busy")
 	}

@@ -42,6 +42,29 @@ func (a *Activities) ReleaseLease(ctx context.Context, in Lease) (Where, error) 
 // that is gone.
 const MaxTTL = 31 * 24 * time.Hour
 
+// TakeOver takes the lease on a service from whoever holds it, in the stores that
+// answer: for a person who knows that nobody acts, and says so. The holder before
+// learns of it from the higher token: its next renewal fails, and hosts refuse it.
+// It is no activity: it cannot be asked for over the network.
+//
+// Errors: failure.Refused when somebody else takes the lease just now;
+// failure.Unavailable when no store answers.
+func TakeOver(ctx context.Context, stores []store.Store, in AcquireIn) (Lease, error) {
+	if err := in.validate(); err != nil {
+		return Lease{}, err
+	}
+	a := &Activities{Stores: stores}
+	ballot := recovery.Ballot{Views: a.survey(ctx, in.Service)}
+	ballot.Lost = silent(ballot.Views)
+	state, err := ballot.State()
+	if err != nil {
+		return Lease{}, err
+	}
+	return a.claimEverywhere(ctx, Lease{
+		Service: in.Service, Holder: in.Holder, Token: state.NextToken, TTL: in.TTL, Lost: ballot.Lost,
+	}, "acquire.json")
+}
+
 // claim is the content of every lease object.
 type claim struct {
 	Holder string        `json:"holder"`

@@ -42,10 +42,11 @@ func (a *Activities) extract(in Question) (plan.Extract, error) {
 	}
 	database := in.Database
 	if database == "" {
-		var err error
-		if database, err = a.onlyDatabaseOf(in.Service); err != nil {
+		only, err := a.plan.DatabaseOf(in.Service)
+		if err != nil {
 			return plan.Extract{}, err
 		}
+		database = only.Name
 	}
 	extract, err := a.plan.ForDatabase(database, in.Scenario)
 	if err != nil {
@@ -56,21 +57,4 @@ func (a *Activities) extract(in Question) (plan.Extract, error) {
 			WithHint("leave the database out, or start the run for service %s: starter plan services lists them", extract.Service.Name)
 	}
 	return extract, nil
-}
-
-func (a *Activities) onlyDatabaseOf(service string) (string, error) {
-	var names []string
-	for _, database := range a.plan.Databases {
-		if database.Service == service {
-			names = append(names, database.Name)
-		}
-	}
-	switch {
-	case len(names) == 1:
-		return names[0], nil
-	case len(names) > 1:
-		return "", failure.Invalid("database", "service %s has %d databases: %v", service, len(names), names).WithHint("name one: --database %s", names[0])
-	}
-	return "", failure.New(failure.NotFound, "the plan knows no service %q with a database", service).
-		WithHint("starter plan check -o json lists the plan's services and databases")
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/wal"
+	"github.com/terragonlabs/holdfast/internal/warrant"
 )
 
 // Where names the server an activity acts on and the run it acts for.
@@ -14,6 +15,8 @@ type Where struct {
 	Database string    `json:"database"`  // plan: databases[].name
 	Host     string    `json:"host"`      // plan: databases[].hosts[].host
 	Run      string    `json:"run"`       // workflow ID and first run ID; names workspaces and undo records
+	// Warrant is what people signed, for what is destructive; others need none.
+	Warrant *warrant.Warrant `json:"warrant,omitempty"`
 }
 
 // Identity tells clusters apart. Two clusters restored from one backup share the
@@ -66,8 +69,8 @@ type FenceInput struct {
 	Where
 	Side   Side     `json:"side"`
 	Expect Identity `json:"expect"`
-	// Origin is the cluster that Expect was restored from: its fence may have come
-	// along in the log. nil: none.
+	// Origin is the damaged cluster that Expect was restored from: people signed for
+	// it, and its fence may have come along in the log. nil: Expect is that cluster.
 	Origin *Identity `json:"origin,omitempty"`
 }
 

@@ -13,6 +13,7 @@ type PromoteInput struct {
 	Choice   recovery.Choice  `json:"choice"`
 	Released Sealed           `json:"released"`
 	Reached  recovery.Reached `json:"reached"`
+	Origin   *Identity        `json:"origin,omitempty"` // the damaged cluster, which people signed for
 }
 
 // Promoted is the new timeline.
@@ -73,7 +74,8 @@ type Archived struct {
 // ReplicaInput rebuilds a replica from the serving primary.
 type ReplicaInput struct {
 	Where
-	Primary Identity `json:"primary"`
+	Primary Identity  `json:"primary"`
+	Origin  *Identity `json:"origin,omitempty"` // the damaged cluster, which people signed for
 }
 
 // Replica is a replica that streams.

@@ -26,7 +26,7 @@ import (
 // killed half-way and again, ends in the same fence and the same record.
 func (a *Activities) FenceWrites(ctx context.Context, in FenceInput) (Fence, error) {
 	defer pulse.Start(ctx).Stop()
-	fenced, err := a.fence(ctx, in)
+	fenced, err := permitted(ctx, a, in.Where, in.fencing(), func() (Fence, error) { return a.fence(ctx, in) })
 	return fenced, boundary.Out(err)
 }
 
@@ -127,7 +127,7 @@ func (a *Activities) fenceStopped(ctx context.Context, c *cluster.Cluster, in Fe
 // record nothing is fenced and nothing changes, so twice is harmless.
 func (a *Activities) LiftFence(ctx context.Context, in FenceInput) (Fence, error) {
 	defer pulse.Start(ctx).Stop()
-	lifted, err := a.lift(ctx, in)
+	lifted, err := permitted(ctx, a, in.Where, in.lifting(), func() (Fence, error) { return a.lift(ctx, in) })
 	return lifted, boundary.Out(err)
 }
 

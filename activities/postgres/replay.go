@@ -122,7 +122,7 @@ func (t target) reached(ctx context.Context, c *cluster.Cluster, at replay.Reach
 // the new timeline by its history file. A cluster that is promoted already gives
 // the same answer again.
 func (a *Activities) Promote(ctx context.Context, in PromoteInput) (Promoted, error) {
-	promoted, err := a.promote(ctx, in)
+	promoted, err := permitted(ctx, a, in.Where, in.promoting(), func() (Promoted, error) { return a.promote(ctx, in) })
 	return promoted, boundary.Out(err)
 }
 

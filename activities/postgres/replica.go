@@ -19,31 +19,39 @@ import (
 func (a *Activities) RebuildReplica(ctx context.Context, in ReplicaInput) (Replica, error) {
 	beat := pulse.Start(ctx)
 	defer beat.Stop()
-	config, err := a.replica(in)
-	if err != nil {
-		return Replica{}, boundary.Out(err)
-	}
-	config.Progress = func(p replica.Progress) { beat.Report(p) }
-	done, err := replica.Rebuild(ctx, config)
-	return Replica{
-		Identity: Identity{SystemID: done.Identity.SystemID, Timeline: done.Identity.Timeline, Incarnation: done.Identity.Incarnation},
-		Lag:      done.Lag, AsideDir: done.OldDir,
-	}, boundary.Out(err)
+	rebuilt, err := a.onReplica(ctx, in, false, func(config replica.Config) (Replica, error) {
+		config.Progress = func(p replica.Progress) { beat.Report(p) }
+		done, err := replica.Rebuild(ctx, config)
+		return Replica{
+			Identity: Identity{SystemID: done.Identity.SystemID, Timeline: done.Identity.Timeline, Incarnation: done.Identity.Incarnation},
+			Lag:      done.Lag, AsideDir: done.OldDir,
+		}, err
+	})
+	return rebuilt, boundary.Out(err)
 }
 
 // RestoreReplica puts the old replica back and keeps the new one. Before any
 // rebuild it changes nothing, and so it does when it runs twice.
 func (a *Activities) RestoreReplica(ctx context.Context, in ReplicaInput) (Replica, error) {
 	defer pulse.Start(ctx).Stop()
+	restored, err := a.onReplica(ctx, in, true, func(config replica.Config) (Replica, error) {
+		done, err := replica.RestoreOld(ctx, config)
+		return Replica{
+			Identity: Identity{SystemID: done.Identity.SystemID, Timeline: done.Identity.Timeline, Incarnation: done.Identity.Incarnation},
+			AsideDir: done.KeptDir,
+		}, err
+	})
+	return restored, boundary.Out(err)
+}
+
+// onReplica resolves this host's replica and, when the run's warrant allows it,
+// does what is to be done there.
+func (a *Activities) onReplica(ctx context.Context, in ReplicaInput, undo bool, do func(replica.Config) (Replica, error)) (Replica, error) {
 	config, err := a.replica(in)
 	if err != nil {
-		return Replica{}, boundary.Out(err)
+		return Replica{}, err
 	}
-	done, err := replica.RestoreOld(ctx, config)
-	return Replica{
-		Identity: Identity{SystemID: done.Identity.SystemID, Timeline: done.Identity.Timeline, Incarnation: done.Identity.Incarnation},
-		AsideDir: done.KeptDir,
-	}, boundary.Out(err)
+	return permitted(ctx, a, in.Where, in.rebuilding(undo), func() (Replica, error) { return do(config) })
 }
 
 // replica resolves this host's replica and where its primary is.

@@ -16,7 +16,7 @@ import (
 // next follows from what is on disk, so a killed call is completed by the next
 // one, and a second call changes nothing.
 func (a *Activities) SwapIn(ctx context.Context, in SwapInput) (Swapped, error) {
-	swapped, err := a.swap(ctx, in, swap.In)
+	swapped, err := permitted(ctx, a, in.Where, in.swapping(false), func() (Swapped, error) { return a.swap(ctx, in, swap.In) })
 	return swapped, boundary.Out(err)
 }
 
@@ -24,7 +24,7 @@ func (a *Activities) SwapIn(ctx context.Context, in SwapInput) (Swapped, error) 
 // with its own settings. The restored one is kept, with whatever was written to
 // it since. Before any cut-over it changes nothing.
 func (a *Activities) SwapBack(ctx context.Context, in SwapInput) (Swapped, error) {
-	swapped, err := a.swap(ctx, in, swap.Back)
+	swapped, err := permitted(ctx, a, in.Where, in.swapping(true), func() (Swapped, error) { return a.swap(ctx, in, swap.Back) })
 	return swapped, boundary.Out(err)
 }
 

@@ -42,11 +42,14 @@ func (a *Activities) prepareWorkspace(in WorkspaceInput) (Workspace, error) {
 // changes, so twice is harmless.
 func (a *Activities) RemoveWorkspace(ctx context.Context, in WorkspaceInput) (Workspace, error) {
 	defer pulse.Start(ctx).Stop()
-	t, err := a.resolve(in.Where)
-	if err == nil {
-		err = a.removeWorkspace(ctx, t)
-	}
-	return Workspace{Dir: t.workspace.Dir}, boundary.Out(err)
+	removed, err := permitted(ctx, a, in.Where, permission{undo: true}, func() (Workspace, error) {
+		t, err := a.resolve(in.Where)
+		if err == nil {
+			err = a.removeWorkspace(ctx, t)
+		}
+		return Workspace{Dir: t.workspace.Dir}, err
+	})
+	return removed, boundary.Out(err)
 }
 
 func (a *Activities) removeWorkspace(ctx context.Context, t target) error {

@@ -31,6 +31,26 @@ func (p *Plan) Database(name string) (Database, error) {
 	return Database{}, p.notFound("database", name)
 }
 
+// DatabaseOf returns the only database of a service. InvalidInput where it has
+// several, NotFound where it has none.
+func (p *Plan) DatabaseOf(service string) (Database, error) {
+	var found []Database
+	var names []string
+	for _, db := range p.Databases {
+		if db.Service == service {
+			found, names = append(found, db), append(names, db.Name)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return Database{}, failure.Invalid("database", "service %s has %d databases: %v", service, len(found), names).WithHint("name one: --database %s", names[0])
+	}
+	return Database{}, failure.New(failure.NotFound, "the plan knows no service %q with a database", clip(service)).
+		WithHint("starter plan check -o json lists the plan's services and databases")
+}
+
 // Service returns a service by name, or NotFound.
 func (p *Plan) Service(name string) (Service, error) {
 	for _, s := range p.Services {

@@ -11,9 +11,9 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// apply carries out a message that counts and records it, with the fingerprint of
-// the key that signed it.
-func (rb *Run) apply(m approval.Message, key string) (Receipt, error) {
+// apply carries out a message that counts, signed as s, and records it with the
+// fingerprint of the key that signed it.
+func (rb *Run) apply(m approval.Message, s approval.Signed) (Receipt, error) {
 	if m.Kind == approval.Pause || m.Kind == approval.Resume {
 		return rb.applyPause(m)
 	}
@@ -25,8 +25,8 @@ func (rb *Run) apply(m approval.Message, key string) (Receipt, error) {
 		return Receipt{}, err
 	}
 	rb.count(m)
-	rb.recordMessage(m, q.Title, key)
-	missing := rb.answerWith(q, m)
+	rb.recordMessage(m, q.Title, s.KeyFingerprint())
+	missing := rb.answerWith(q, m, s)
 	return Receipt{
 		Kind: m.Kind, Person: m.Person, Title: q.Title, Settled: q.Answer != nil, Missing: missing, Head: rb.chain.Head().Hash.String(),
 	}, nil
@@ -41,18 +41,23 @@ func (rb *Run) questionFor(m approval.Message) (*question, error) {
 	}
 	if m.Kind == approval.Declare && m.Nonce == "" { // signed beforehand, sent late
 		if q := rb.questionOf(declarationKey); q != nil {
-			return beforehand(q, m)
+			return rb.beforehand(q, m)
 		}
 	}
 	return nil, failure.New(failure.Refused, "no open question has nonce %.32q", m.Nonce).
 		WithHint("starter status shows the open questions")
 }
 
-// beforehand refuses a second declaration; the first one needs no more than m's
-// own bindings.
-func beforehand(q *question, m approval.Message) (*question, error) {
+// beforehand judges a declaration that was signed before the run existed and came
+// after it began. There is a question by now, which says what is declared: that is
+// what must be signed.
+func (rb *Run) beforehand(q *question, m approval.Message) (*question, error) {
 	if q.Answer != nil {
 		return nil, failure.New(failure.Refused, "the incident was declared already by %s", q.Answer.By)
+	}
+	if bindsDeclarations(rb.ctx) {
+		return nil, failure.New(failure.Refused, "a declaration signed beforehand counts only when the run is started with it").
+			WithHint("sign for this run: starter declare --run %s", shellQuote(rb.id.WorkflowID))
 	}
 	if m.ChoiceHash != "" || m.TimelineHead != "" {
 		return nil, failure.New(failure.Refused, "a declaration signed beforehand names no choice and no timeline")
@@ -61,17 +66,17 @@ func beforehand(q *question, m approval.Message) (*question, error) {
 }
 
 // answerWith gives q the answer in m. It returns how many approvals are missing.
-func (rb *Run) answerWith(q *question, m approval.Message) (missing int) {
+func (rb *Run) answerWith(q *question, m approval.Message, s approval.Signed) (missing int) {
 	switch m.Kind {
 	case approval.Acknowledge:
 		q.Acknowledged = m.Person
 		return q.Quorum - len(q.Votes)
 	case approval.Approve:
-		return rb.vote(q, m)
+		return rb.vote(q, m, s)
 	default:
 		rb.answer(q, answer{
 			Kind: m.Kind, Verdict: m.Verdict, By: m.Person, Reason: m.Reason,
-			Extend: time.Duration(m.ExtendSeconds) * time.Second,
+			Extend: time.Duration(m.ExtendSeconds) * time.Second, Signed: &s,
 		})
 		return 0
 	}
@@ -79,11 +84,11 @@ func (rb *Run) answerWith(q *question, m approval.Message) (missing int) {
 
 // vote counts one person's approval. A person counts once, and an approval only
 // until it expires.
-func (rb *Run) vote(q *question, m approval.Message) (missing int) {
+func (rb *Run) vote(q *question, m approval.Message, s approval.Signed) (missing int) {
 	q.Votes = slices.DeleteFunc(q.Votes, func(v vote) bool {
 		return v.Person == m.Person || !rb.Now().Before(v.ExpiresAt)
 	})
-	q.Votes = append(q.Votes, vote{Person: m.Person, At: rb.Now(), ExpiresAt: m.ExpiresAt})
+	q.Votes = append(q.Votes, vote{Person: m.Person, At: rb.Now(), ExpiresAt: m.ExpiresAt, Signed: s})
 	if missing = q.Quorum - len(q.Votes); missing > 0 {
 		return missing
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/warrant"
 
 	stored "github.com/terragonlabs/holdfast/activities/evidence"
 )
@@ -61,8 +62,9 @@ type failedStep struct {
 
 // declared says by whom and when the incident was declared.
 type declared struct {
-	By string    `json:"by"`
-	At time.Time `json:"at"`
+	By    string        `json:"by"`
+	At    time.Time     `json:"at"`
+	Proof warrant.Proof `json:"proof,omitzero"` // what they signed; empty: the policy declared
 }
 
 // stop is a settled decision that ends the run.

@@ -7,13 +7,15 @@ import (
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/warrant"
 )
 
 // Declare waits for a signed declaration, then takes the service's lease: from
 // here on steps may change things. Spec.Declaration may have been signed before
-// the run was started; it binds workflow ID, incident and plan hash, and so
-// declares this incident for its whole validity, even if the run is started
-// twice. An invalid one is refused on the timeline, and people are asked.
+// the run was started; it binds workflow ID, plan hash and the occasion
+// (approval.Occasion), is valid for an hour at most, and declares one run: the
+// stores remember that it was used. One that does not count is refused on the
+// timeline, and people are asked.
 //
 // A drill is declared by the plan's policy. A routine needs no declaration.
 func (rb *Run) Declare() error {
@@ -33,17 +35,13 @@ func (rb *Run) awaitDeclaration() error {
 		return err
 	}
 	if rb.spec.Mode == Drill {
-		rb.declare(policyName)
+		rb.declare(policyName, warrant.Proof{})
 		return nil
 	}
 	if rb.questionOf(declarationKey) == nil && rb.spec.Declaration != nil {
-		m, err := rb.judge(string(approval.Declare), *rb.spec.Declaration)
-		if err == nil {
-			rb.count(m)
-			rb.declare(m.Person)
-			return nil
+		if declared, err := rb.redeem(*rb.spec.Declaration); declared || err != nil {
+			return err
 		}
-		rb.refuse(m, err)
 	}
 	q, err := rb.open(&question{
 		Key: declarationKey, Title: "Declare the incident", Accepts: []approval.Kind{approval.Declare}, Self: true,
@@ -54,11 +52,11 @@ func (rb *Run) awaitDeclaration() error {
 	if err := rb.await(q); err != nil {
 		return err
 	}
-	rb.declare(q.Answer.By)
+	rb.declare(q.Answer.By, q.proof())
 	return nil
 }
 
-const declarationKey = "declaration"
+const declarationKey = warrant.DeclarationKey
 
 // declarationChoice is what whoever declares is shown.
 func (rb *Run) declarationChoice() any {
@@ -74,9 +72,9 @@ func (rb *Run) declarationChoice() any {
 	}
 }
 
-func (rb *Run) declare(by string) {
+func (rb *Run) declare(by string, proof warrant.Proof) {
 	at := workflow.Now(rb.ctx).UTC()
-	rb.book.Declared = &declared{By: by, At: at}
+	rb.book.Declared = &declared{By: by, At: at, Proof: proof}
 	rb.book.Instants.Declared = recovery.Instant{At: at, Source: by, Known: true}
 	rb.record(evidence.Entry{Kind: evidence.GatePassed, Title: "Incident declared", Actor: by})
 	rb.show()

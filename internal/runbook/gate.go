@@ -9,6 +9,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/warrant"
 )
 
 // Gate waits until the plan's quorum has approved choice, which is shown to the
@@ -44,7 +45,7 @@ func (rb *Run) Gate(name string, choice any) error {
 
 func (rb *Run) openGate(g plan.Gate, choice any) (*question, error) {
 	q := &question{
-		Key: "gate:" + g.Name, Title: g.Title, Accepts: []approval.Kind{approval.Approve, approval.Reject},
+		Key: warrant.GateKey(g.Name), Title: g.Title, Accepts: []approval.Kind{approval.Approve, approval.Reject},
 		Roles: g.Roles, Quorum: g.Quorum,
 	}
 	if g.Expiry > 0 {

@@ -112,7 +112,7 @@ func (rb *Run) receive(via string, s approval.Signed) (Receipt, error) {
 		rb.refuse(m, err)
 		return Receipt{}, err
 	}
-	receipt, err := rb.apply(m, s.KeyFingerprint())
+	receipt, err := rb.apply(m, s)
 	if err != nil {
 		rb.refuse(m, err)
 		return Receipt{}, err

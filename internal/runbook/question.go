@@ -1,10 +1,7 @@
 package runbook
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/approval"
@@ -24,6 +21,7 @@ type question struct {
 	Phase   string          `json:"phase,omitempty"`
 
 	Nonce     string          `json:"nonce"`
+	Number    int             `json:"number,omitempty"` // of the question in the run, from 1
 	Target    string          `json:"target,omitempty"`
 	Choice    approval.Choice `json:"choice"`
 	Head      string          `json:"head"` // of the timeline when it was opened
@@ -38,9 +36,10 @@ type question struct {
 
 // vote is one person's counted approval.
 type vote struct {
-	Person    string    `json:"person"`
-	At        time.Time `json:"at"`
-	ExpiresAt time.Time `json:"expires_at"`
+	Person    string          `json:"person"`
+	At        time.Time       `json:"at"`
+	ExpiresAt time.Time       `json:"expires_at"`
+	Signed    approval.Signed `json:"signed,omitzero"`
 }
 
 // answer settles a question.
@@ -51,6 +50,7 @@ type answer struct {
 	Reason  string           `json:"reason,omitempty"`
 	Extend  time.Duration    `json:"extend_ns,omitempty"`
 	At      time.Time        `json:"at"`
+	Signed  *approval.Signed `json:"signed,omitempty"` // of one person's answer
 }
 
 // open puts q to the people, unless an earlier run of this chain did: then that
@@ -70,17 +70,11 @@ func (rb *Run) open(q *question, choice any, entry evidence.Entry) (*question, e
 	entry.Target = q.Target
 	entry.Data = append(entry.Data, evidence.Pair{Key: "choice_hash", Value: shown.Hash})
 	q.Head = rb.record(entry).Hash.String()
-	q.Nonce = nonce(q.Head, q.Key, rb.book.QuestionNo)
+	q.Number = rb.book.QuestionNo
+	q.Nonce = approval.Nonce(q.Head, q.Key, q.Number)
 	rb.book.Questions = append(rb.book.Questions, q)
 	rb.show()
 	return q, nil
-}
-
-// nonce derives a question's nonce. The head covers all that happened before,
-// so no other question of any run has the same.
-func nonce(head, key string, number int) string {
-	sum := sha256.Sum256([]byte("holdfast.nonce.v1\n" + head + "\n" + key + "\n" + strconv.Itoa(number)))
-	return hex.EncodeToString(sum[:16])
 }
 
 func (s *state) questionOf(key string) *question {

@@ -44,6 +44,9 @@ type Spec struct {
 	Target string
 	// Declaration may be signed beforehand; see Run.Declare.
 	Declaration *approval.Signed
+	// Disrupted is when users were first affected, as whoever declares beforehand
+	// signs it.
+	Disrupted time.Time
 	// Notify tells people. It calls Do as any step would; its steps are advisory.
 	// Nil tells nobody, and the timeline says so.
 	Notify func(*Run, Notice) error

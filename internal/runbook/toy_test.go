@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/workflow"
@@ -83,6 +84,7 @@ type Input struct {
 	Requester   string
 	Automatic   bool
 	Declaration *approval.Signed
+	Disrupted   time.Time
 	Carried     *runbook.Carried
 }
 
@@ -94,7 +96,7 @@ type Result struct {
 // MoveHouse is the runbook of these tests.
 func MoveHouse(ctx workflow.Context, in Input) (Result, error) {
 	rb, err := runbook.Open(ctx, runbook.Spec{
-		Incident: "INC-1", Plan: in.Plan, Mode: in.Mode, Requester: in.Requester, Automatic: in.Automatic, Declaration: in.Declaration,
+		Incident: "INC-1", Plan: in.Plan, Mode: in.Mode, Requester: in.Requester, Automatic: in.Automatic, Declaration: in.Declaration, Disrupted: in.Disrupted,
 		Target: "door 1", Phases: []string{"look", "move", "end"}, Gates: []string{"move"},
 		Notify: tell, Carried: in.Carried,
 		Continue: func(c *runbook.Carried) error {

@@ -21,8 +21,16 @@ func commitsOnceServing(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "commits-once-serving", workflow.DefaultVersion, 1) >= 1
 }
 
-// namesSigningKeys: the timeline names the key that signed a message. The hash of
-// an entry is part of what the next question asks people to sign.
+// namesSigningKeys: the timeline names the key that signed a message, and for every
+// refused one the next command. An entry's hash is part of what the next question
+// asks people to sign.
 func namesSigningKeys(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "names-signing-keys", workflow.DefaultVersion, 1) >= 1
+}
+
+// bindsDeclarations: a declaration signed beforehand names the occasion, and is used
+// up in the stores; before, it named workflow, incident and plan, and counted as
+// often as it was sent within its validity.
+func bindsDeclarations(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "binds-declarations", workflow.DefaultVersion, 1) >= 1
 }

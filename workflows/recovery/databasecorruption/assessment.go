@@ -44,7 +44,7 @@ func (r *run) look() (err error) {
 	if err != nil {
 		return err
 	}
-	r.SetTarget(describe(r.primary, r.damaged.Identity))
+	r.SetTarget(postgres.Describe(r.primary, r.damaged.Identity))
 	return replica()
 }
 
@@ -73,7 +73,7 @@ func (r *run) lookAtReplica() (wait func() error) {
 }
 
 func (r *run) stopWrites() (err error) {
-	fence := postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Serving, Expect: r.damaged.Identity}
+	fence := postgres.FenceInput{Where: r.armed(r.primary), Side: postgres.Serving, Expect: r.damaged.Identity}
 	if err := runbook.Undo(r.Run, "Resume application writes on the damaged database", postgres.Ref.LiftFence, fence, r.on(r.primary)); err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package databasecorruption
 
 import (
-	"fmt"
-
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
@@ -21,6 +19,13 @@ type readers struct {
 // at names the server on host for this run.
 func (r *run) at(host plan.DatabaseHost) postgres.Where {
 	return postgres.Where{PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, Host: host.Host, Run: r.name()}
+}
+
+// armed is at for what is destructive: it shows the host what people signed so far.
+func (r *run) armed(host plan.DatabaseHost) postgres.Where {
+	where := r.at(host)
+	where.Warrant = r.Warrant(gateCutOver)
+	return where
 }
 
 // on runs a step where host's disks are.
@@ -47,11 +52,6 @@ func (r *run) reporter() string {
 func (r *run) rpoObjective() recovery.Objective {
 	rpo := r.plan.Objective.RPO
 	return recovery.Objective{Limit: max(rpo.Std(), 0), Any: rpo == plan.AcceptableLoss}
-}
-
-// describe is the identity that approvals are bound to.
-func describe(host plan.DatabaseHost, id postgres.Identity) string {
-	return fmt.Sprintf("%s:%d %s, system %s, timeline %d, incarnation %s", host.Host, host.Port, host.DataDir, id.SystemID, id.Timeline, id.Incarnation)
 }
 
 // name identifies the run in workspaces, undo records and idempotency keys.

@@ -68,6 +68,7 @@ func (r *run) spec() runbook.Spec {
 		Requester:   r.in.Requester,
 		Automatic:   r.in.Automatic,
 		Declaration: r.in.Declaration,
+		Disrupted:   r.in.DisruptedAt,
 		Notify:      r.notify,
 		Carried:     r.in.Carried,
 		Continue: func(carried *runbook.Carried) error {

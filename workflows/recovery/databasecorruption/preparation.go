@@ -10,7 +10,7 @@ import (
 // prepare makes room beside the damaged cluster and brings the backup there.
 // Nothing here touches what serves.
 func (r *run) prepare() (err error) {
-	workspace := postgres.WorkspaceInput{Where: r.at(r.primary), NeedBytes: needBytes(r.choice())}
+	workspace := postgres.WorkspaceInput{Where: r.armed(r.primary), NeedBytes: needBytes(r.choice())}
 	if err := runbook.Undo(r.Run, "Remove the recovery workspace", postgres.Ref.RemoveWorkspace, workspace, r.on(r.primary)); err != nil {
 		return err
 	}

@@ -33,18 +33,20 @@ func (r *run) restart() error {
 // at the service port: writes are resumed by a step of their own.
 func (r *run) promote() (err error) {
 	r.promoted, err = runbook.Do(r.Run, "Promote the restored database", postgres.Ref.Promote,
-		postgres.PromoteInput{Where: r.at(r.primary), Choice: r.choice(), Released: r.released, Reached: r.replayed.Reached}, runbook.Mutate, r.on(r.primary), runbook.Required())
+		postgres.PromoteInput{
+			Where: r.armed(r.primary), Choice: r.choice(), Released: r.released, Reached: r.replayed.Reached, Origin: &r.damaged.Identity,
+		}, runbook.Mutate, r.on(r.primary), runbook.Required())
 	if err != nil {
 		return err
 	}
 	_, err = runbook.Do(r.Run, "Keep application writes stopped on the restored database", postgres.Ref.FenceWrites,
-		postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Restored, Expect: r.promoted.Identity, Origin: &r.damaged.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+		postgres.FenceInput{Where: r.armed(r.primary), Side: postgres.Restored, Expect: r.promoted.Identity, Origin: &r.damaged.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
 	return err
 }
 
 // cutOver is the dangerous step: the two clusters change places.
 func (r *run) cutOver() (err error) {
-	swap := postgres.SwapInput{Where: r.at(r.primary), Damaged: r.damaged.Identity, Restored: r.promoted.Identity}
+	swap := postgres.SwapInput{Where: r.armed(r.primary), Damaged: r.damaged.Identity, Restored: r.promoted.Identity}
 	if err := runbook.Undo(r.Run, "Swap the damaged database back", postgres.Ref.SwapBack, swap, r.on(r.primary)); err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func (r *run) rebuildReplica() (wait func() error, err error) {
 		r.Finding("the replica on " + r.replica.Host + " was not rebuilt: its host did not answer")
 		return func() error { return nil }, nil
 	}
-	in := postgres.ReplicaInput{Where: r.at(*r.replica), Primary: r.promoted.Identity}
+	in := postgres.ReplicaInput{Where: r.armed(*r.replica), Primary: r.promoted.Identity, Origin: &r.damaged.Identity}
 	if err := runbook.Undo(r.Run, "Put the old replica back", postgres.Ref.RestoreReplica, in, r.on(*r.replica)); err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func (r *run) resume() error {
 		}
 	}
 	_, err := runbook.Do(r.Run, "Resume application writes", postgres.Ref.LiftFence,
-		postgres.FenceInput{Where: r.at(r.primary), Side: postgres.Serving, Expect: r.promoted.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+		postgres.FenceInput{Where: r.armed(r.primary), Side: postgres.Serving, Expect: r.promoted.Identity, Origin: &r.damaged.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
 	if err != nil {
 		return err
 	}
