@@ -61,6 +61,14 @@ func (s *Scenario) startWorkers(ctx context.Context) error {
 	return group.Wait()
 }
 
+// StartControl starts one more worker of the control queue under a name of its own.
+func (s *Scenario) StartControl(ctx context.Context, name string) error {
+	s.Workers[name] = &Worker{start: func(ctx context.Context) (*stack.Process, error) {
+		return s.Worker(ctx, name, nil, "--queues", "control")
+	}}
+	return s.Workers[name].again(ctx)
+}
+
 // again starts the worker, for the first time or after its end.
 func (w *Worker) again(ctx context.Context) (err error) {
 	w.Process, err = w.start(ctx)

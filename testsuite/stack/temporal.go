@@ -19,6 +19,10 @@ type Temporal struct {
 	UI        string // URL of the Web UI
 	Namespace string
 	CLI       string // path of the temporal program
+
+	// Via holds the address at which a worker, by its name, reaches Temporal, where
+	// that is not Address. It counts for workers that are started afterwards.
+	Via map[string]string
 }
 
 // startTemporal starts a dev server that keeps its state in the run directory,
@@ -47,7 +51,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	}
 	s.Temporal = &Temporal{
 		Process: process, Address: net.JoinHostPort("127.0.0.1", grpc), UI: "http://" + net.JoinHostPort("127.0.0.1", web),
-		Namespace: client.DefaultNamespace, CLI: path,
+		Namespace: client.DefaultNamespace, CLI: path, Via: map[string]string{},
 	}
 	return process.ready(ctx, s.Temporal.probe)
 }

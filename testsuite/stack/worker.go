@@ -67,7 +67,7 @@ func (s *Stack) Worker(ctx context.Context, name string, env []string, args ...s
 	process, err := s.processes.start(command{
 		name: "worker-" + name, path: filepath.Join(s.Dir, "bin", "worker"),
 		args: append([]string{"run", "--plan", s.PlanFile, "--metrics-address", endpoint}, args...),
-		env:  append(s.WorkerEnv(), env...),
+		env:  append(s.envOf(name), env...),
 	})
 	if err != nil {
 		return nil, err
@@ -105,6 +105,15 @@ func (s *Stack) KeyHolder(ctx context.Context) (*Process, error) {
 // WorkerEnv is the environment that points a command at this stack's Temporal.
 func (s *Stack) WorkerEnv() []string {
 	return []string{"TEMPORAL_ADDRESS=" + s.Temporal.Address, "TEMPORAL_NAMESPACE=" + s.Temporal.Namespace}
+}
+
+// envOf is WorkerEnv for the worker of that name.
+func (s *Stack) envOf(name string) []string {
+	env := s.WorkerEnv()
+	if via, ok := s.Temporal.Via[name]; ok {
+		env = append(env, "TEMPORAL_ADDRESS="+via) // the last one counts
+	}
+	return env
 }
 
 func getOK(ctx context.Context, url string) error {
