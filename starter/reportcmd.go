@@ -10,12 +10,15 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/reporting"
 	"github.com/terragonlabs/holdfast/internal/binding"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/workflows/recovery/databasecorruption"
 )
 
 const maxReportBytes = 64 << 20
@@ -148,13 +151,27 @@ func recordedDigests(ctx context.Context, run evidence.Run) (map[string]store.Di
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if err := temporal.GetWorkflow(ctx, run.WorkflowID, run.FirstRunID).Get(ctx, &result); err != nil {
+	ended := temporal.GetWorkflow(ctx, run.WorkflowID, run.FirstRunID)
+	var failed *sdk.WorkflowExecutionError
+	if err := ended.Get(ctx, &result); errors.As(err, &failed) { // it has no result; a worker knows
+		return queriedDigests(ctx, temporal, run.WorkflowID, ended.GetRunID())
+	} else if err != nil {
 		return nil, served(err, run.WorkflowID)
 	}
 	if result.Report == nil {
 		return nil, failure.New(failure.NotFound, "run %s ended without a report", run.WorkflowID)
 	}
 	return result.Report.Digests, nil
+}
+
+// queriedDigests asks a worker for what a run wrote that ended with an error.
+func queriedDigests(ctx context.Context, temporal client.Client, workflowID, runID string) (map[string]store.Digest, error) {
+	var written reporting.Written
+	answer, err := temporal.QueryWorkflow(ctx, workflowID, runID, databasecorruption.QueryReport)
+	if err == nil {
+		err = answer.Get(&written)
+	}
+	return written.Digests, served(err, workflowID)
 }
 
 // keep writes the file anew; one that is there is not overwritten.

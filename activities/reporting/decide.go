@@ -30,9 +30,9 @@ type reading struct {
 // entries must lead to the head, and everything else must come out the same.
 func (a *Activities) decide(ctx context.Context, in WriteInput) (report.Input, reading, error) {
 	document, err := replicate.Get(ctx, a.stores, keysOf(in.Run).json, store.Digest{}, maxDocumentBytes)
-	if err != nil { // there is none, or nobody can say: the stores refuse another one
+	if err != nil {
 		made := a.read(ctx, in)
-		return made.complete(in), made, nil
+		return made.complete(in), made, nil //nolint:nilerr // there is none, or nobody can say: then the stores refuse a second one
 	}
 	made, err := readBack(document, in.Head)
 	if err != nil {

@@ -22,7 +22,7 @@ type table struct {
 func tables(in Input) []table {
 	all := []table{
 		criteriaTable(in), instantTable(in), gapTable(in), gateTable(in), choiceTable(in), reachedTable(in), checkTable(in), lostTable(in),
-		storeTable(in), repairTable(in), stepTable(in), timelineTable(in), provenanceTable(in),
+		storeTable(in), repairTable(in), undoneTable(in), stepTable(in), timelineTable(in), provenanceTable(in),
 	}
 	var filled []table
 	for _, t := range all {

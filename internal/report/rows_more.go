@@ -42,6 +42,21 @@ func repairTable(in Input) table {
 	return t
 }
 
+// undoneTable lists what was undone, in that order, and what could not be.
+func undoneTable(in Input) table {
+	t := table{
+		Title: "What Was Undone", Columns: []string{"Undo", "Outcome", "At", "On", "Detail"}, Verdict: -1,
+		Lead: "What the run had changed and did not keep, newest first.",
+	}
+	outcomes := map[evidence.Kind]string{evidence.UndoRan: "undone", evidence.UndoFailed: "NOT undone"}
+	for _, e := range in.Timeline {
+		if outcome, ok := outcomes[e.Kind]; ok {
+			t.Rows = append(t.Rows, []string{e.Title, outcome, moment(e.At), orDash(e.Target), orDash(e.Detail)})
+		}
+	}
+	return t
+}
+
 func stepTable(in Input) table {
 	t := table{Title: "Phases and Steps", Columns: []string{"Phase or step", "Outcome", "Began", "Took", "Detail"}, Verdict: -1, Long: true}
 	for _, p := range in.Phases {

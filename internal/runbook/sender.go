@@ -62,9 +62,18 @@ func (rb *Run) refuse(m approval.Message, cause error) {
 		Data: []evidence.Pair{
 			{Key: "class", Value: string(failure.ClassOf(cause))},
 			{Key: "kind", Value: string(m.Kind)},
-			{Key: "hint", Value: failure.HintOf(cause)},
+			{Key: "hint", Value: rb.hintFor(cause)},
 		},
 	})
+}
+
+// hintFor is what to do about a message that did not count: most were signed over
+// something else than what is asked now.
+func (rb *Run) hintFor(cause error) string {
+	if hint := failure.HintOf(cause); hint != "" || !namesSigningKeys(rb.ctx) {
+		return hint
+	}
+	return "starter status --run " + shellQuote(rb.id.WorkflowID) + " shows what is asked; sign that"
 }
 
 // recordRefused puts the refusals beyond the cap on the timeline, in aggregate.

@@ -19,6 +19,10 @@ const Name = "DatabaseCorruption"
 // Scenario is the runbook's name in the plan and on the command line.
 const Scenario = "database-corruption"
 
+// QueryReport names the query that says where the run's report is, however the run
+// ended: a run that failed returns no Result. Its answer is a reporting.Written.
+const QueryReport = "report"
+
 // WorkflowID returns the ID a run for service must have. One service has one ID
 // whatever the scenario, so that Temporal itself refuses a second run beside it.
 func WorkflowID(service string) string { return "recover/" + service }

@@ -2,10 +2,12 @@ package databasecorruption
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/reporting"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/report"
@@ -37,11 +39,32 @@ func (r *run) close(err error) (Result, error) {
 	})
 	if writeErr == nil {
 		result.Report = &written
+		writeErr = r.answerReport(written)
 	}
 	if err == nil {
 		err = boundary.Out(writeErr) // a recovery without its evidence is not shown
 	}
 	return result, err
+}
+
+// answerReport answers QueryReport from now on.
+func (r *run) answerReport(written reporting.Written) error {
+	err := workflow.SetQueryHandlerWithOptions(r.ctx, QueryReport, func() (reporting.Written, error) { return written, nil },
+		workflow.QueryHandlerOptions{Description: "where the report is"})
+	return failure.Wrap(failure.Internal, err, "register query %s", QueryReport)
+}
+
+// headKept names the object that holds the timeline's head, and the stores that
+// keep it.
+func headKept(kept evidence.Where) string {
+	if len(kept.Stores) == 0 {
+		return ""
+	}
+	text := kept.Key + " in " + strings.Join(kept.Stores, ", ")
+	if len(kept.Missing) > 0 {
+		text += "; not in " + strings.Join(kept.Missing, ", ")
+	}
+	return text
 }
 
 // draft is the report without what only the stores hold.
@@ -61,6 +84,7 @@ func (r *run) draft(result Result) report.Input {
 			Workflow: Name, WorkflowID: summary.WorkflowID, RunID: summary.FirstRunID, Requester: r.reporter(),
 			Outcome: outcomeOf(summary.Outcome), Detail: summary.Problem, Started: summary.StartedAt, Ended: summary.EndedAt,
 		},
+		HeadKept: headKept(summary.HeadKept),
 		Instants: summary.Instants, Waits: summary.Waits, RTO: result.RTO, RPO: result.RPO,
 		Phases: phasesOf(summary), Choice: result.Choice, Reached: result.Reached,
 		Checks: r.checksMade(), Lost: lostOf(result.Loss), Repairs: r.repairs(summary),
