@@ -102,6 +102,9 @@ func (a *app) decide(ctx context.Context, d decision) error {
 	if d.run == "" {
 		return missingFlag("run", "starter status lists the runs")
 	}
+	if d.kind == approval.Extend && d.extendBy < time.Second {
+		return failure.Invalid("--by", "%s is not at least a second", d.extendBy).WithHint("--by 30m")
+	}
 	temporal, err := dial(ctx)
 	if err != nil {
 		return err

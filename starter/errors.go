@@ -18,14 +18,19 @@ type problem struct {
 	Exit    int           `json:"exit"`
 }
 
-// report prints err for people or machines and returns the exit status.
-func (a *app) report(err error) int {
+// report prints err, which command ended with, for people or machines and returns
+// the exit status. Whoever made the error knows best what to run next; where nobody
+// said, the command's own help is.
+func (a *app) report(err error, command string) int {
 	err = boundary.In(err)
 	class := failure.ClassOf(err)
 	if class == failure.Unknown && isUsage(err) {
 		class = failure.InvalidInput
 	}
 	p := problem{Class: class, Message: err.Error(), Hint: failure.HintOf(err), Exit: class.ExitCode()}
+	if p.Hint == "" {
+		p.Hint = command + " --help"
+	}
 	var classed *failure.Error
 	for cause := err; errors.As(cause, &classed) && p.Field == ""; cause = classed.Cause {
 		p.Field = classed.Field

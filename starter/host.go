@@ -3,10 +3,12 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/terragonlabs/holdfast/internal/binding"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/cluster"
 	"github.com/terragonlabs/holdfast/internal/plan"
@@ -37,7 +39,7 @@ func serverOn(database plan.Database, host string) (server, error) {
 	}
 	described, err := binding.DatabaseHost(database, host)
 	if err != nil {
-		return server{}, err
+		return server{}, failure.New(failure.ClassOf(err), "%s", err).WithHint("the plan's servers of %s: %s", database.Name, strings.Join(hostsOf(database), ", "))
 	}
 	reached, err := binding.Server(database, described)
 	if err != nil {
@@ -48,6 +50,15 @@ func serverOn(database plan.Database, host string) (server, error) {
 		SocketDir: described.SocketDir, Port: described.Port,
 	})
 	return server{host: described, pg: reached, cluster: opened}, err
+}
+
+// hostsOf names the hosts of a database's servers.
+func hostsOf(database plan.Database) []string {
+	var names []string
+	for _, one := range database.Hosts {
+		names = append(names, one.Host)
+	}
+	return names
 }
 
 // besideSelf is where a program that was installed with this one is.

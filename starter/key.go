@@ -52,7 +52,7 @@ half is not protected by a passphrase: gpg --edit-key can add one.`,
 	flags := command.Flags()
 	flags.StringVar(&g.host, "host", "", "make the key this host signs its backups with")
 	flags.StringVar(&g.recipient, "recipient", "", "make the key of this recipient")
-	flags.StringVar(&g.email, "email", "", "email of the recipient")
+	flags.StringVar(&g.email, "email", "", "email of the recipient (required with --recipient)")
 	flags.StringVar(&g.out, "out", ".", "directory for the two files")
 	flags.IntVar(&g.days, "valid-days", 730, "how long the plan shall trust a host's key")
 	command.MarkFlagsMutuallyExclusive("host", "recipient")
@@ -81,7 +81,10 @@ func (a *app) generateKey(g generation) error {
 			WithHint("%s", "name it as the plan does")
 	}
 	if g.days < 1 || g.days > 3650 {
-		return failure.Invalid("--valid-days", "%d is not between 1 and 3650", g.days)
+		return failure.Invalid("--valid-days", "%d is not between 1 and 3650", g.days).WithHint("--valid-days 730")
+	}
+	if g.recipient != "" && g.email == "" {
+		return missingFlag("email", "the plan wants to know whom to ask for the key: --email "+g.recipient+"@example.org")
 	}
 	key, err := keyring.Generate(user, g.email)
 	if err != nil {

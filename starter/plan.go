@@ -65,7 +65,7 @@ func (a *app) checkPlan(cmd *cobra.Command, live bool, testMail string) error {
 	}
 	loaded, findings, err := plan.Load(a.planFile)
 	if err != nil && len(findings) == 0 {
-		return err
+		return noSuchPlan(err)
 	}
 	out := checked{Plan: a.planFile, Findings: findings, Usable: err == nil}
 	if err == nil {

@@ -54,6 +54,9 @@ type pointOut struct {
 }
 
 func (a *app) createRestorePoint(ctx context.Context, database, name string) error {
+	if name == "" {
+		return missingFlag("name", "--name before-migration-42")
+	}
 	target, err := recovery.ParseTarget(recovery.TargetName, name)
 	if err != nil {
 		return err

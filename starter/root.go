@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/obs"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
 
@@ -33,8 +35,8 @@ func run(ctx context.Context, args []string, std streams) int {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	if err := root.ExecuteContext(ctx); err != nil {
-		return a.report(err)
+	if command, err := root.ExecuteContextC(ctx); err != nil {
+		return a.report(err, command.CommandPath())
 	}
 	return 0
 }
@@ -72,6 +74,7 @@ temporal CLI: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS_*, TEMPORAL_API
   starter status --run recover/database --watch
   starter approve --run recover/database --as commander --key ~/.ssh/id_ed25519
   starter backup list --database research -o json`,
+		Version:           obs.Version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFormat() },
@@ -83,6 +86,7 @@ temporal CLI: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS_*, TEMPORAL_API
 	root.AddGroup(a.groups()...)
 	root.AddCommand(a.commands()...)
 	root.SetFlagErrorFunc(badFlag)
+	root.SetUsageTemplate(root.UsageTemplate() + "\nWhat the exit status means: starter help exit-codes\n")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	mustComplete(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formatTable, formatJSON}, cobra.ShellCompDirectiveNoFileComp)))
 	return root
@@ -94,5 +98,13 @@ func (a *app) loadPlan() (*plan.Plan, error) {
 		return nil, missingFlag("plan", "name the plan file: --plan deploy/plans/ai-scientist.yaml, or set HOLDFAST_PLAN")
 	}
 	loaded, _, err := plan.Load(a.planFile)
-	return loaded, err
+	return loaded, noSuchPlan(err)
+}
+
+// noSuchPlan adds to a plan that is not there how to name one.
+func noSuchPlan(err error) error {
+	if failure.Is(err, failure.NotFound) && failure.HintOf(err) == "" {
+		return failure.New(failure.NotFound, "%s", err).WithHint("--plan FILE, or set HOLDFAST_PLAN")
+	}
+	return err
 }

@@ -60,7 +60,7 @@ func (s *signing) signer() (ssh.Signer, func(), error) {
 	}
 	text, err := config.Resolve("file:" + file)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, failure.New(failure.ClassOf(err), "read your SSH key: %s", err).WithHint("--key ~/.ssh/id_ed25519, or an agent: ssh-add, and no --key")
 	}
 	passphrase, err := config.Resolve(s.passphrase)
 	if err != nil {

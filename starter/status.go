@@ -24,6 +24,12 @@ func (a *app) statusCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "Show runs, or where one run stands and what it asks",
+		Long: `Lists the recovery runs that Temporal knows; with --run, shows where one stands:
+its phases and their budgets, its steps (✓ done, … under way, ✗ failed, – skipped),
+and every open question with the choice in full and the commands that answer it.
+
+--watch prints each step as it ends and each question as it opens, until the run is
+over, and then ends with the run's own exit status.`,
 		Example: `  starter status
   starter status --run recover/database --watch
   starter status --run recover/database --timeline -o json`,
