@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,13 +63,25 @@ func (rb *Run) details() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", mark(s.State), cell(s.Title), cell(s.Phase), took(s), cell(s.Error))
 	}
 	b.WriteString("\n")
-	for _, p := range rb.book.Phases {
-		fmt.Fprintf(&b, "- **%s**: budget %s, entered %s%s\n", cell(p.Title), p.Budget+p.Extended, p.Entered.UTC().Format(time.TimeOnly), breached(p))
-	}
+	rb.writePhases(&b)
 	for _, f := range rb.book.Findings {
 		fmt.Fprintf(&b, "- ⚠ %s\n", cell(f))
 	}
 	return b.String()
+}
+
+// writePhases lists every phase of the runbook, also those that were not reached.
+func (rb *Run) writePhases(b *strings.Builder) {
+	for _, name := range rb.spec.Phases {
+		i := slices.IndexFunc(rb.book.Phases, func(p PhaseReport) bool { return p.Name == name })
+		if i < 0 {
+			planned, _ := rb.spec.phase(name) // there: Open has looked
+			fmt.Fprintf(b, "- **%s**: budget %s, not entered\n", cell(planned.Title), planned.Budget.Std())
+			continue
+		}
+		p := rb.book.Phases[i]
+		fmt.Fprintf(b, "- **%s**: budget %s, entered %s%s%s\n", cell(p.Title), p.Budget+p.Extended, p.Entered.UTC().Format(time.TimeOnly), left(p), breached(p))
+	}
 }
 
 func (rb *Run) writeQuestions(b *strings.Builder) {
@@ -102,6 +115,14 @@ func took(s StepReport) string {
 		return ""
 	}
 	return s.Ended.Sub(s.Started).Round(time.Millisecond).String()
+}
+
+// left says when a phase ended; nothing while it goes on.
+func left(p PhaseReport) string {
+	if p.Left.IsZero() {
+		return ""
+	}
+	return ", left " + p.Left.UTC().Format(time.TimeOnly)
 }
 
 func breached(p PhaseReport) string {
