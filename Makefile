@@ -16,6 +16,10 @@ endif
 # Tools live outside the tree and are shared by every clone that wants the same versions.
 TOOLS_HASH := $(shell sha256sum testsuite/tools/versions.txt | cut -c1-12)
 export HOLDFAST_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/holdfast/tools/$(TOOLS_HASH)
+# PostgreSQL's other majors: as root where the servers' user can reach them.
+export HOLDFAST_MAJORS ?= $(if $(filter 0,$(shell id -u)),/var/cache,$(or $(XDG_CACHE_HOME),$(HOME)/.cache))/holdfast/majors
+MAJORS ?=
+ONLY ?=
 # -mod=readonly: a build never edits go.mod. Nothing of the caller's own flags gets in.
 export GOFLAGS := -mod=readonly -buildvcs=false
 # Without credentials the AWS client asks the machine's metadata service: never from here.
@@ -95,6 +99,11 @@ cover: ## coverage of every package, as .run/cover.html
 	$(GO) test -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) -coverprofile .run/cover.out ./...
 	$(GO) tool cover -html .run/cover.out -o .run/cover.html
 	$(GO) tool cover -func .run/cover.out | tail -1
+
+.PHONY: majors
+majors: tools-run ## the tests that touch PostgreSQL, on 13 to 18 (MAJORS=13,17: only those; installs them, changes no system)
+	$(GO) run ./testsuite/tools -for majors -majors "$(MAJORS)"
+	$(GO) run ./testsuite/matrix -majors "$(MAJORS)" -only "$(ONLY)"
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_TIME (20s)

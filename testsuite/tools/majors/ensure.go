@@ -17,6 +17,7 @@ type Installed struct {
 	BinDir  string
 	Version string   // as postgres --version says
 	Missing []string // programs and extensions that it lacks
+	Lent    []string // client programs of another major that work with its server
 }
 
 // mark is written last into an installation; it names source and place.
@@ -35,7 +36,7 @@ func Ensure(ctx context.Context, dir string, source Source) (Installed, error) {
 			return Installed{}, advise(source, err)
 		}
 	}
-	return look(ctx, source, place)
+	return Look(ctx, dir, source)
 }
 
 // advise says what to do without the source; a hint from further in goes first.
@@ -77,7 +78,7 @@ func (s Source) fill(ctx context.Context, building, place string) error {
 	case s.suite != "":
 		return s.fromDebian(ctx, building, place)
 	default:
-		return s.fromNPM(ctx, building)
+		return s.fromNPM(ctx, building, filepath.Dir(place))
 	}
 }
 
@@ -90,9 +91,10 @@ func marked(place string, source Source) bool {
 	return err == nil && string(text) == source.String()+" at "+place+"\n"
 }
 
-// look asks what was installed. What does not run loses its mark, and the next
-// call installs it again.
-func look(ctx context.Context, source Source, place string) (Installed, error) {
+// Look asks what Ensure installed below dir. What does not run loses its mark, and
+// the next Ensure installs it again.
+func Look(ctx context.Context, dir string, source Source) (Installed, error) {
+	place := filepath.Join(dir, source.Major.String())
 	bin := filepath.Join(place, "bin")
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -101,9 +103,9 @@ func look(ctx context.Context, source Source, place string) (Installed, error) {
 	if err != nil || !strings.Contains(version, "(PostgreSQL) "+source.Major.String()) {
 		_ = os.Remove(filepath.Join(place, mark)) // the error below is the one to report
 		return Installed{}, failure.New(failure.CheckFailed, "%s does not run: %.500s", source, version).
-			WithHint("make majors installs it again; when that does not help, go on without it: make majors MAJORS=15")
+			WithHint("make majors installs it; when that does not help, go on without it: make majors MAJORS=15")
 	}
-	return Installed{Source: source, BinDir: bin, Version: version, Missing: missing(bin)}, nil
+	return Installed{Source: source, BinDir: bin, Version: version, Missing: missing(bin), Lent: source.lent(bin)}, nil
 }
 
 // programs that tests run, and files that extensions consist of.

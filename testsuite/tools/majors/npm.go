@@ -6,14 +6,52 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
+// lender is the major whose client programs serve majors that have none: these
+// work with servers of older majors by PostgreSQL's own rules. pg_waldump does
+// not, and is not lent.
+const lender = 17
+
+func lendable() []string { return []string{"pg_basebackup", "pg_verifybackup", "pgbench"} }
+
+// lent names the programs in bin that are the lender's.
+func (s Source) lent(bin string) []string {
+	var names []string
+	for _, name := range lendable() {
+		if target, err := filepath.EvalSymlinks(filepath.Join(bin, name)); err == nil && s.npm != "" && filepath.Dir(target) != bin &&
+			!strings.HasPrefix(target, "/usr/lib/postgresql/"+s.Major.String()+"/") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// lend installs the lender below dir and links to its programs.
+func lend(ctx context.Context, dir, building string) error {
+	sources, err := Select(strconv.Itoa(lender))
+	if err != nil {
+		return err
+	}
+	from, err := Ensure(ctx, dir, sources[0])
+	if err != nil {
+		return err
+	}
+	for _, name := range lendable() {
+		if err := os.Symlink(filepath.Join(from.BinDir, name), filepath.Join(building, "bin", name)); err != nil {
+			return failure.Wrap(failure.Forbidden, err, "link to %s of %s", name, from.Major)
+		}
+	}
+	return nil
+}
+
 // fromNPM unpacks the server of the npm package. npm keeps no links, so the
 // package lists those that libraries need.
-func (s Source) fromNPM(ctx context.Context, building string) error {
+func (s Source) fromNPM(ctx context.Context, building, dir string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return failure.New(failure.NotFound, "npm is not in PATH").WithHint("apt-get install npm")
 	}
@@ -31,8 +69,10 @@ func (s Source) fromNPM(ctx context.Context, building string) error {
 	if err := makeLinks(building); err != nil {
 		return err
 	}
-	_, err = output(ctx, building, "chmod", "-R", "a+rX,u+w", "bin", "lib", "share")
-	return err
+	if _, err = output(ctx, building, "chmod", "-R", "a+rX,u+w", "bin", "lib", "share"); err != nil {
+		return err
+	}
+	return lend(ctx, dir, building)
 }
 
 func makeLinks(root string) error {

@@ -55,5 +55,5 @@ func (s Source) String() string {
 	if s.suite != "" {
 		return fmt.Sprintf("PostgreSQL %s from Debian %s", s.Major, s.suite)
 	}
-	return fmt.Sprintf("PostgreSQL %s from npm %s %s", s.Major, npmPackage, s.npm)
+	return fmt.Sprintf("PostgreSQL %s from npm %s %s, with client programs of %d", s.Major, npmPackage, s.npm, lender)
 }
