@@ -8,6 +8,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/workflows/recovery/databasecorruption"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -70,6 +71,13 @@ func (a *app) checkPlan(cmd *cobra.Command, live bool, testMail string) error {
 	out := checked{Plan: a.planFile, Findings: findings, Usable: err == nil}
 	if err == nil {
 		out.Hash = loaded.Hash()
+		needed := loaded.CheckNeeds(databasecorruption.Needs())
+		out.Findings = append(out.Findings, needed...)
+		if err = needed.Err(a.planFile); err != nil {
+			out.Usable = false
+		}
+	}
+	if err == nil {
 		if out.Order, err = loaded.RecoveryOrder(); err != nil {
 			return err
 		}

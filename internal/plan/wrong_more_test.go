@@ -63,12 +63,12 @@ func wrongPeople() []wrong {
 
 func wrongRunbooks() []wrong {
 	return []wrong{
-		{"over the RTO", "budget: 20m", "budget: 26m", "the budgets sum to 31m, but service booking-desk must be back in 30m (priority P1)", "30m"},
+		{"over the RTO", "budget: 10m", "budget: 16m", "the budgets sum to 31m, but service booking-desk must be back in 30m (priority P1)", "30m"},
 		{"quorum of too many", "quorum: 3", "quorum: §5", "wants 5 approvals, but its roles are held by 4", "at most 4"},
 		{"quorum of none", "quorum: 3", "quorum: §0", "must be 1 or more", "1 or more"},
-		{"gate after nothing", "after: look", "after: §lock", `no phase "lock"`, "phase of this runbook"},
+		{"gate after nothing", "after: assessment", "after: §assesment", `no phase "assesment"`, "phase of this runbook"},
 		{"gate of a mute role", "approve: [harbour-master, engineer]", "approve: [harbour-master]", "role engineer may not send approve", "authority.approve"},
-		{"phase twice", "{name: mend, title: Mend, budget", "{name: §look, title: Mend, budget", "is already runbooks[0].phases[0]", "rename"},
+		{"phase twice", "{name: preparation, title: Make room, budget", "{name: §assessment, title: Make room, budget", "is already runbooks[0].phases[0]", "rename"},
 		{"half a deadline", "    at_deadline: rollback\n", "", "go together", "give both"},
 		{"no attempts", "attempts: 1", "attempts: §0", "1 or more", "1 or more"},
 		{"test of no runbook", "runbook: database-corruption}", "runbook: §database-corrupted}", "no runbook", "did you mean database-corruption?"},

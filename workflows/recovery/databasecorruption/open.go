@@ -63,8 +63,8 @@ func (r *run) findHosts() error {
 func (r *run) spec() runbook.Spec {
 	return runbook.Spec{
 		Incident: r.in.Incident, Plan: r.plan, Mode: runbook.Attended,
-		Phases:      []string{assessment, preparation, restoration, validation, restart},
-		Gates:       []string{gateRestore, gateCutOver},
+		Phases:      phases(),
+		Gates:       gates(),
 		Requester:   r.in.Requester,
 		Automatic:   r.in.Automatic,
 		Declaration: r.in.Declaration,
