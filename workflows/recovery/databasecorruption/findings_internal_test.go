@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/terragonlabs/holdfast/activities/postgres"
+	"github.com/terragonlabs/holdfast/internal/recovery"
 )
 
 // TestEveryMeasureIsNamed: who reads that it does not perform as before sees
@@ -24,4 +25,29 @@ func TestEveryMeasureIsNamed(t *testing.T) {
 	require.Equal(t, "watched for 3s: throughput failed: 9.0/s, wanted at least 10.0/s (the baseline is 20.0/s); "+
 		"latency passed: 2ms, wanted at most 10ms; replication unknown: none (replication was not looked at)", got)
 	require.Equal(t, "nobody watched it", measures(postgres.Observation{}))
+}
+
+// TestWhatWasNotCheckedIsUnknown: PostgreSQL 13 has no check for tables, and a
+// report must not call them sound.
+func TestWhatWasNotCheckedIsUnknown(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		found    postgres.Integrity
+		verdict  recovery.Verdict
+		evidence string
+	}{
+		"everything":    {postgres.Integrity{Relations: 9, Tool: "amcheck"}, recovery.VerdictMet, "amcheck"},
+		"nothing":       {postgres.Integrity{}, recovery.VerdictUnknown, ""},
+		"damage":        {postgres.Integrity{Relations: 9, Findings: []string{"t"}, NotChecked: []string{"u"}, Tool: "amcheck"}, recovery.VerdictMissed, "amcheck; not checked: u"},
+		"no tables":     {postgres.Integrity{Relations: 9, NotChecked: []string{"4 tables of d"}, Tool: "amcheck"}, recovery.VerdictUnknown, "amcheck; not checked: 4 tables of d"},
+		"damaged alone": {postgres.Integrity{Relations: 9, Findings: []string{"t"}, Tool: "amcheck"}, recovery.VerdictMissed, "amcheck"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &run{}
+			r.checked.Integrity = tt.found
+			require.Equal(t, tt.verdict, r.integrityVerdict())
+			require.Equal(t, tt.evidence, r.integrityEvidence())
+		})
+	}
 }
