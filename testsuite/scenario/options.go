@@ -7,6 +7,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/testsuite/stack"
 	"github.com/terragonlabs/holdfast/testsuite/stack/dataset"
 )
 
@@ -25,6 +26,8 @@ type Options struct {
 	Write time.Duration
 	// Change edits the plan further; nil: nothing.
 	Change func(*plan.Plan)
+	// Stack edits what is started; nil: nothing.
+	Stack func(*stack.Options)
 	// Told hears of every command that is run, as a user would type it; nil: nobody.
 	Told func(command string)
 	// Log of the stack; nil: none.
@@ -43,6 +46,9 @@ func (o *Options) complete() error {
 	}
 	if o.Write <= 0 {
 		o.Write = 50 * time.Millisecond
+	}
+	if o.Stack == nil {
+		o.Stack = func(*stack.Options) {}
 	}
 	if o.Told == nil {
 		o.Told = func(string) {}

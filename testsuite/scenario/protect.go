@@ -13,7 +13,7 @@ import (
 // seed of the data set: the same rows on every machine.
 const seed = 1
 
-// Worker is one worker process and how to start it again.
+// Worker is one process that is at work beside the servers, and how to start it again.
 type Worker struct {
 	*stack.Process
 	start func(context.Context) (*stack.Process, error)
@@ -39,7 +39,8 @@ func (s *Scenario) Protect(ctx context.Context) error {
 	if err := s.Starter(ctx, nil, enroll...); err != nil {
 		return err
 	}
-	if _, err := s.WALDaemon(ctx); err != nil {
+	s.WAL = &Worker{start: s.WALDaemon}
+	if err := s.WAL.Again(ctx); err != nil {
 		return err
 	}
 	return s.startWorkers(ctx)
@@ -56,7 +57,7 @@ func (s *Scenario) startWorkers(ctx context.Context) error {
 	}
 	group, grouped := errgroup.WithContext(ctx)
 	for _, worker := range s.Workers {
-		group.Go(func() error { return worker.again(grouped) })
+		group.Go(func() error { return worker.Again(grouped) })
 	}
 	return group.Wait()
 }
@@ -66,18 +67,22 @@ func (s *Scenario) StartControl(ctx context.Context, name string) error {
 	s.Workers[name] = &Worker{start: func(ctx context.Context) (*stack.Process, error) {
 		return s.Worker(ctx, name, nil, "--queues", "control")
 	}}
-	return s.Workers[name].again(ctx)
+	return s.Workers[name].Again(ctx)
 }
 
-// again starts the worker, for the first time or after its end.
-func (w *Worker) again(ctx context.Context) (err error) {
+// Again starts the worker, for the first time or after its end.
+func (w *Worker) Again(ctx context.Context) (err error) {
 	w.Process, err = w.start(ctx)
 	return err
 }
 
 // Restart kills a worker as a crash does and starts it again.
 func (s *Scenario) Restart(ctx context.Context, name string) error {
-	worker := s.Workers[name]
-	worker.Kill()
-	return worker.again(ctx)
+	return s.Workers[name].Restart(ctx)
+}
+
+// Restart kills the process as a crash does and starts it again.
+func (w *Worker) Restart(ctx context.Context) error {
+	w.Kill()
+	return w.Again(ctx)
 }

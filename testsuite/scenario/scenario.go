@@ -18,6 +18,8 @@ type Scenario struct {
 	Application *traffic.Writer    // nil before it writes
 	Changes     []string           // how the plan was shortened, for people to see
 	Workers     map[string]*Worker // by host, "control" or "keys"
+	Daemon      *Worker            // carries the primary's WAL; nil before Protect
+	WAL         *Worker            // the primary's WAL daemon; nil before Protect
 
 	options Options
 	service string // that owns the database
@@ -30,7 +32,9 @@ func Open(ctx context.Context, options Options) (*Scenario, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	started, err := stack.Start(ctx, stack.Options{PlanFile: options.PlanFile, BinDir: options.BinDir, Log: options.Log})
+	under := stack.Options{PlanFile: options.PlanFile, BinDir: options.BinDir, Log: options.Log}
+	options.Stack(&under)
+	started, err := stack.Start(ctx, under)
 	if err != nil {
 		return nil, err
 	}

@@ -24,13 +24,28 @@ type Options struct {
 	// PersistGCS keeps the GCS server's objects as files: slower, and without
 	// versions, but memory does not grow with the data.
 	PersistGCS bool
+	// Between puts something between clients and a server that listens at address, and
+	// returns the address at which clients find it. It is asked for StoreS3, StoreGCS
+	// and WALToPostgres, again where a server had to take another port; nil: nothing
+	// stands between.
+	Between func(server, address string) (string, error)
 	// Log of what the stack does; nil: none.
 	Log *zap.Logger
 }
 
+// Servers that something can be put before.
+const (
+	StoreS3       = "s3"
+	StoreGCS      = "gcs"
+	WALToPostgres = "wal-postgres" // the WAL daemon's way to the primary
+)
+
 func (o *Options) complete() error {
 	if o.PlanFile == "" {
 		return failure.Invalid("PlanFile", "name the plan to start a stack for")
+	}
+	if o.Between == nil {
+		o.Between = func(_, address string) (string, error) { return address, nil }
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

@@ -111,6 +111,11 @@ func (s *Stack) appendConf(p *Postgres, more []string) error {
 	return appendFile(path, strings.Join(lines, "\n")+"\n")
 }
 
+// PostgresAgain starts a server that has ended, as the machine's supervisor would.
+func (s *Stack) PostgresAgain(ctx context.Context, p *Postgres) error {
+	return s.servePostgres(ctx, p)
+}
+
 func (s *Stack) servePostgres(ctx context.Context, p *Postgres) error {
 	process, err := s.processes.start(command{
 		name: "postgres-" + p.Host, path: filepath.Join(p.BinDir, "postgres"), args: []string{"-D", p.DataDir},

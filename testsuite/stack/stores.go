@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
@@ -23,23 +24,31 @@ func (s *Stack) startStores(ctx context.Context) error {
 	if s.S3, err = objectstore.StartS3(ctx, filepath.Join(s.Dir, "s3")); err != nil {
 		return err
 	}
-	s.GCS, err = objectstore.StartGCS(ctx, filepath.Join(s.Dir, "gcs"), objectstore.GCSOptions{Memory: !s.options.PersistGCS})
+	s.GCS, err = objectstore.StartGCS(ctx, filepath.Join(s.Dir, "gcs"), objectstore.GCSOptions{
+		Memory: !s.options.PersistGCS,
+		Public: func(address string) (string, error) { return s.options.Between(StoreGCS, address) },
+	})
+	if err != nil {
+		return err
+	}
+	before, err := s.options.Between(StoreS3, strings.TrimPrefix(s.S3.Endpoint, "http://"))
 	if err != nil {
 		return err
 	}
 	for i := range s.Plan.Stores {
-		if err := s.makeBucket(ctx, &s.Plan.Stores[i]); err != nil {
+		if err := s.makeBucket(ctx, &s.Plan.Stores[i], "http://"+before); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// makeBucket makes one store's bucket and points the plan at it.
-func (s *Stack) makeBucket(ctx context.Context, one *plan.Store) error {
+// makeBucket makes one store's bucket and points the plan at it. Clients find the
+// S3 server at s3.
+func (s *Stack) makeBucket(ctx context.Context, one *plan.Store, s3 string) error {
 	switch one.Provider {
 	case plan.StoreS3:
-		one.Endpoint, one.Region, one.PathStyle = s.S3.Endpoint, s.S3.Region, true
+		one.Endpoint, one.Region, one.PathStyle = s3, s.S3.Region, true
 		one.AccessKey, one.SecretKey = s.secretRef("s3-access"), s.secretRef("s3-secret")
 		if err := s.write(s.secretFile("s3-access"), s.S3.AccessKey, 0o600); err != nil {
 			return err

@@ -37,8 +37,19 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 		return err
 	}
 	grpc, web := strconv.Itoa(s.ports.temporal), strconv.Itoa(s.ports.ui)
-	process, err := s.processes.start(command{
-		name: "temporal", path: path, gentle: syscall.SIGINT,
+	s.Temporal = &Temporal{
+		Address: net.JoinHostPort("127.0.0.1", grpc), UI: "http://" + net.JoinHostPort("127.0.0.1", web),
+		Namespace: client.DefaultNamespace, CLI: path, Via: map[string]string{},
+	}
+	return s.TemporalAgain(ctx)
+}
+
+// TemporalAgain starts the dev server, for the first time or after its end: it
+// goes on with the state it kept.
+func (s *Stack) TemporalAgain(ctx context.Context) (err error) {
+	grpc, web := strconv.Itoa(s.ports.temporal), strconv.Itoa(s.ports.ui)
+	s.Temporal.Process, err = s.processes.start(command{
+		name: "temporal", path: s.Temporal.CLI, gentle: syscall.SIGINT,
 		args: []string{
 			"server", "start-dev", "--ip", "127.0.0.1", "--port", grpc, "--ui-ip", "127.0.0.1", "--ui-port", web,
 			"--db-filename", filepath.Join(s.Dir, "temporal", "temporal.db"), "--log-level", "warn", "--disable-config-file", "--disable-config-env",
@@ -49,11 +60,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Temporal = &Temporal{
-		Process: process, Address: net.JoinHostPort("127.0.0.1", grpc), UI: "http://" + net.JoinHostPort("127.0.0.1", web),
-		Namespace: client.DefaultNamespace, CLI: path, Via: map[string]string{},
-	}
-	return process.ready(ctx, s.Temporal.probe)
+	return s.Temporal.ready(ctx, s.Temporal.probe)
 }
 
 // probe asks for the namespace: the port opens before it exists.

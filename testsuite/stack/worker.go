@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -172,7 +174,15 @@ func (s *Stack) writeWALSettings(ctx context.Context, p *Postgres) error {
 			}
 		}
 	}
-	text, err := yaml.Marshal(s.walSettings(p, system))
+	before, err := s.options.Between(WALToPostgres, net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)))
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(before)
+	if err != nil {
+		return failure.Wrap(failure.InvalidInput, err, "read the address of what stands before PostgreSQL")
+	}
+	text, err := yaml.Marshal(s.walSettings(p, system, port))
 	if err != nil {
 		return failure.Wrap(failure.Internal, err, "write WAL settings as YAML")
 	}
@@ -182,7 +192,7 @@ func (s *Stack) writeWALSettings(ctx context.Context, p *Postgres) error {
 	return s.write(s.WALSettings(p.Host), string(text), 0o600)
 }
 
-func (s *Stack) walSettings(p *Postgres, system wal.SystemID) settings.Settings {
+func (s *Stack) walSettings(p *Postgres, system wal.SystemID, port string) settings.Settings {
 	archive := s.database.Backup.Archive
 	made := settings.Settings{
 		Source: s.database.Name, SystemID: system, DataDir: p.DataDir,
@@ -192,7 +202,7 @@ func (s *Stack) walSettings(p *Postgres, system wal.SystemID) settings.Settings 
 		Tail:      settings.Tail{Interval: archive.TailInterval.Std()},
 		Heartbeat: settings.Heartbeat{Interval: s.database.Heartbeat.Interval.Std()},
 		Database: settings.Database{
-			Conn:     fmt.Sprintf("host=127.0.0.1 port=%d user=%s dbname=%s sslmode=disable", p.Port, p.Superuser, s.database.DBName),
+			Conn:     fmt.Sprintf("host=127.0.0.1 port=%s user=%s dbname=%s sslmode=disable", port, p.Superuser, s.database.DBName),
 			Password: string(s.secretRef("superuser")),
 		},
 	}

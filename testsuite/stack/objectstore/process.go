@@ -24,6 +24,7 @@ const (
 
 // process is one running server.
 type process struct {
+	how     launcher
 	cmd     *exec.Cmd
 	log     *os.File
 	address string
@@ -31,45 +32,69 @@ type process struct {
 	stop    sync.Once
 }
 
+// launcher is how a server is started.
+type launcher struct {
+	path, log string
+	// args are its arguments for a loopback address.
+	args func(host, port string) ([]string, error)
+}
+
 // launch starts tool with the arguments that args makes for a free loopback
 // address, and returns once it accepts connections there. Its output goes to
 // dir/<name>.log.
-func launch(ctx context.Context, name, dir string, args func(host, port string) []string) (*process, error) {
+func launch(ctx context.Context, name, dir string, args func(host, port string) ([]string, error)) (*process, error) {
 	path, err := findTool(name)
 	if err != nil {
 		return nil, err
 	}
+	how := launcher{path: path, log: filepath.Join(dir, name+".log"), args: args}
 	for try := 1; ; try++ {
-		p, err := launchOnce(ctx, path, filepath.Join(dir, name+".log"), args)
+		address, err := freeAddress(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p, err := how.start(ctx, address)
 		if err == nil || try == startTries || ctx.Err() != nil {
 			return p, err
 		}
 	}
 }
 
-func launchOnce(ctx context.Context, path, logPath string, args func(host, port string) []string) (*process, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
+// again starts a server that has ended at the address it had.
+func (p *process) again(ctx context.Context) (*process, error) {
+	p.close()
+	return p.how.start(ctx, p.address)
+}
+
+// kill ends the server at once and waits for its end.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.exited
+}
+
+func (l launcher) start(ctx context.Context, address string) (*process, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "split address")
 	}
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	args, err := l.args(host, port)
 	if err != nil {
-		return nil, failure.Wrap(failure.Unavailable, err, "open log of %s", path)
+		return nil, err
+	}
+	log, err := os.OpenFile(l.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, failure.Wrap(failure.Unavailable, err, "open log of %s", l.path)
 	}
 	// Not CommandContext: the server outlives the call that starts it.
-	cmd := exec.Command(path, args(host, port)...) //nolint:noctx // see above
+	cmd := exec.Command(l.path, args...) //nolint:noctx // see above
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(logPath), "TMPDIR=" + os.TempDir()}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(l.log), "TMPDIR=" + os.TempDir()}
 	dieWithParent(cmd)
 	if err := cmd.Start(); err != nil {
 		log.Close() //nolint:errcheck // the start's error is the one to report
-		return nil, failure.Wrap(failure.Unavailable, err, "start %s", path)
+		return nil, failure.Wrap(failure.Unavailable, err, "start %s", l.path)
 	}
-	p := &process{cmd: cmd, log: log, address: address, exited: make(chan struct{})}
+	p := &process{how: l, cmd: cmd, log: log, address: address, exited: make(chan struct{})}
 	go p.reap()
 	if err := p.waitReady(ctx); err != nil {
 		p.close()

@@ -44,12 +44,12 @@ func StartS3(ctx context.Context, dir string) (*S3, error) {
 	}
 	server := &S3{Region: "us-east-1", AccessKey: "holdfast", SecretKey: config.NewSecret(rand.Text()), DataDir: data}
 	var err error
-	server.process, err = launch(ctx, "versitygw", dir, func(host, port string) []string {
+	server.process, err = launch(ctx, "versitygw", dir, func(host, port string) ([]string, error) {
 		// Without --keep-alive it closes the connection after every answer.
 		return []string{
 			"--access", server.AccessKey, "--secret", server.SecretKey.Reveal(), "--region", server.Region,
 			"--port", host + ":" + port, "--quiet", "--keep-alive", "posix", "--versioning-dir", versions, data,
-		}
+		}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -63,6 +63,15 @@ func (s *S3) Stop() { s.process.close() }
 
 // PID is the server's process, for tests that stop or kill it.
 func (s *S3) PID() int { return s.process.cmd.Process.Pid }
+
+// Kill ends the server at once, as a lost machine does.
+func (s *S3) Kill() { s.process.kill() }
+
+// Again starts the server after its end, at its address, with its keys and buckets.
+func (s *S3) Again(ctx context.Context) (err error) {
+	s.process, err = s.process.again(ctx)
+	return err
+}
 
 // CreateBucket creates a bucket, with versions and object lock when locked is
 // set. A bucket that this user has already is left as it is.
