@@ -135,7 +135,7 @@ func (a *app) showDecided(d decision, status runbook.Status, message approval.Me
 	if a.format == formatJSON {
 		return
 	}
-	fmt.Fprintf(a.err, "%s %s (%s), run %s\n", a.color(bold, "signing:"), d.kind, status.Title, status.WorkflowID)
+	fmt.Fprintf(a.err, "%s %s (%s), run %s\n", a.alert(bold, "signing:"), d.kind, status.Title, status.WorkflowID)
 	for _, question := range status.Questions {
 		for _, template := range question.Templates {
 			if template.Nonce == message.Nonce && template.Kind == d.kind {

@@ -41,9 +41,9 @@ func (a *app) report(err error, command string) int {
 		_ = encoder.Encode(p) // standard error is gone: the exit status still tells
 		return p.Exit
 	}
-	fmt.Fprintf(a.err, "%s %s\n", a.color(red, string(class)+":"), p.Message)
+	fmt.Fprintf(a.err, "%s %s\n", a.alert(red, string(class)+":"), p.Message)
 	if p.Hint != "" {
-		fmt.Fprintf(a.err, "%s %s\n", a.color(bold, "next:"), p.Hint)
+		fmt.Fprintf(a.err, "%s %s\n", a.alert(bold, "next:"), p.Hint)
 	}
 	return p.Exit
 }

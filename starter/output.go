@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 
@@ -30,9 +31,7 @@ func (a *app) print(value any, human func(*tabwriter.Writer)) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(value)
 	}
-	table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	human(table)
-	return table.Flush()
+	return align(a.out, written(human))
 }
 
 // paint is a terminal colour.
@@ -45,16 +44,23 @@ const (
 	bold   paint = "1"
 )
 
-// color wraps text in p on a terminal that wants it.
-func (a *app) color(p paint, text string) string {
-	if !a.terminal() || a.noColor {
+// color wraps text for standard output in p, on a terminal that wants it.
+func (a *app) color(p paint, text string) string { return a.colorOn(a.out, p, text) }
+
+// alert is color for standard error, which may go elsewhere.
+func (a *app) alert(p paint, text string) string { return a.colorOn(a.err, p, text) }
+
+func (a *app) colorOn(out io.Writer, p paint, text string) string {
+	if a.noColor || !isTerminal(out) {
 		return text
 	}
 	return fmt.Sprintf("\x1b[%sm%s\x1b[0m", p, text)
 }
 
-// terminal reports whether a person reads the output as it comes.
-func (a *app) terminal() bool {
-	file, ok := a.out.(*os.File)
+// terminal reports whether a person reads standard output as it comes.
+func (a *app) terminal() bool { return isTerminal(a.out) }
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) // #nosec G115 -- a file descriptor fits
 }

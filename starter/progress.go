@@ -3,12 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/terragonlabs/holdfast/internal/archive"
 )
@@ -35,8 +32,7 @@ type progress struct {
 }
 
 func (a *app) progress(title string) *progress {
-	file, ok := a.err.(*os.File)
-	onTerminal := ok && term.IsTerminal(int(file.Fd())) && a.format != formatJSON
+	onTerminal := isTerminal(a.err) && a.format != formatJSON
 	began := time.Now()
 	// Shown from the beginning on: work that is done in no time shows nothing.
 	return &progress{out: a.err, terminal: onTerminal, title: title, now: time.Now, began: began, shown: began}

@@ -185,11 +185,11 @@ func (out *fetched) keep(f fetching, body []byte) error {
 
 func (a *app) printFetched(out fetched) error {
 	if !out.Compared && a.format != formatJSON {
-		fmt.Fprintf(a.err, "%s not compared with the run's own digest: %s\n", a.color(yellow, "!"), out.Why)
+		fmt.Fprintf(a.err, "%s not compared with the run's own digest: %s\n", a.alert(yellow, "!"), out.Why)
 	}
 	for _, one := range out.Copies {
 		if one.Error != "" && a.format != formatJSON {
-			fmt.Fprintf(a.err, "%s store %s does not give the report: %s\n", a.color(yellow, "!"), one.Store, one.Error)
+			fmt.Fprintf(a.err, "%s store %s does not give the report: %s\n", a.alert(yellow, "!"), one.Store, one.Error)
 		}
 	}
 	if out.File == "" && a.format != formatJSON {

@@ -264,7 +264,5 @@ func (a *app) news(n news, human func(*tabwriter.Writer)) {
 		_ = json.NewEncoder(a.out).Encode(n)
 		return
 	}
-	table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	human(table)
-	_ = table.Flush()
+	_ = align(a.out, written(human))
 }
