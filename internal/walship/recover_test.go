@@ -22,14 +22,14 @@ const fast = "tail: {interval: 200ms}\nheartbeat: {interval: 100ms, ship_interva
 func (h *host) copyCluster(t testing.TB, dir string) {
 	t.Helper()
 	conn := h.server.Connect(t)
-	if _, err := conn.Exec(t.Context(), "SELECT pg_backup_start('copy', true)"); err != nil {
+	if _, err := conn.Exec(t.Context(), pgtest.Major(t).BackupStart(), "copy", true); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("cp", "-a", h.server.DataDir, dir).CombinedOutput(); err != nil && !strings.Contains(string(out), "cannot stat") {
 		t.Fatalf("cp: %v %s", err, out)
 	}
-	var label string
-	if err := conn.QueryRow(t.Context(), "SELECT labelfile FROM pg_backup_stop(false)").Scan(&label); err != nil {
+	var end, label, tablespaces string
+	if err := conn.QueryRow(t.Context(), pgtest.Major(t).BackupStop()).Scan(&end, &label, &tablespaces); err != nil {
 		t.Fatal(err)
 	}
 	for _, gone := range []string{"postmaster.pid", "pg_wal"} {

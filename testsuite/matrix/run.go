@@ -26,8 +26,8 @@ type column struct {
 	outcomes []outcome
 }
 
-// test runs suites on one major: those that start single servers two at a
-// time, the others after them. What go test says goes to the file log.
+// test runs suites on one major: whole packages two at a time, then the rest one
+// by one. What go test says goes to the file log.
 func test(ctx context.Context, on majors.Installed, chosen []suite, log string) (column, error) {
 	file, err := os.Create(log) // #nosec G304 -- below the caller's directory
 	if err != nil {
@@ -36,7 +36,7 @@ func test(ctx context.Context, on majors.Installed, chosen []suite, log string) 
 	defer func() { _ = file.Close() }() // a log that is cut short shows in what is missing
 	var together []string
 	for _, s := range chosen {
-		if !s.alone && len(s.lacking(on)) == 0 {
+		if !s.alone() && len(s.lacking(on)) == 0 {
 			together = append(together, s.dir)
 		}
 	}
@@ -51,8 +51,8 @@ func test(ctx context.Context, on majors.Installed, chosen []suite, log string) 
 		switch lacks := s.lacking(on); {
 		case len(lacks) > 0:
 			result.outcomes = append(result.outcomes, outcome{lacks: lacks})
-		case s.alone:
-			alone, err := goTest(ctx, on, file, "-run", s.tests, s.dir)
+		case s.alone():
+			alone, err := goTest(ctx, on, file, s.arguments()...)
 			if err != nil {
 				return column{}, err
 			}

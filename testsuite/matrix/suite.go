@@ -13,9 +13,12 @@ type suite struct {
 	name  string
 	dir   string   // of the package, from the repository's root
 	tests string   // go test -run; empty: all
+	skip  string   // go test -skip; empty: none
 	needs []string // what PostgreSQL installations may lack
-	alone bool     // starts a whole stack: nothing runs beside it
 }
+
+// onlyLogical names the tests of internal/pg/scenario that read WAL.
+const onlyLogical = "^TestL19LogicalDamage$"
 
 // suites are the packages that start PostgreSQL and depend on its version, in
 // the order in which a recovery uses them.
@@ -32,10 +35,11 @@ func suites() []suite {
 		{name: "pg/swap", dir: "./internal/pg/swap", needs: []string{"pg_basebackup"}},
 		{name: "pg/replica", dir: "./internal/pg/replica", needs: []string{"pg_basebackup"}},
 		{name: "pg/observe", dir: "./internal/pg/observe", needs: []string{"pg_basebackup"}},
-		{name: "pg/scenario", dir: "./internal/pg/scenario", needs: []string{"pg_verifybackup", "amcheck"}},
+		{name: "pg/scenario, bytes", dir: "./internal/pg/scenario", skip: onlyLogical, needs: []string{"pg_verifybackup", "amcheck"}},
+		{name: "pg/scenario, SQL", dir: "./internal/pg/scenario", tests: onlyLogical, needs: []string{"pg_verifybackup", "amcheck", "pg_waldump"}},
 		{name: "walship", dir: "./internal/walship", needs: []string{"pgbench"}},
 		{
-			name: "e2e, bad migration", dir: "./testsuite/e2e", tests: "^TestL1L14L19BadMigrationIsUndone$", alone: true,
+			name: "e2e, bad migration", dir: "./testsuite/e2e", tests: "^TestL1L14L19BadMigrationIsUndone$",
 			needs: []string{"pg_basebackup", "pg_verifybackup", "pg_waldump", "amcheck"},
 		},
 	}
@@ -52,6 +56,22 @@ func matching(only string) ([]suite, error) {
 		return nil, failure.Invalid("only", "%q matches no package", only)
 	}
 	return chosen, nil
+}
+
+// alone reports whether the suite is not all tests of its package: then it is a
+// run of its own.
+func (s suite) alone() bool { return s.tests != "" || s.skip != "" }
+
+// arguments of go test.
+func (s suite) arguments() []string {
+	var args []string
+	if s.tests != "" {
+		args = append(args, "-run", s.tests)
+	}
+	if s.skip != "" {
+		args = append(args, "-skip", s.skip)
+	}
+	return append(args, s.dir)
 }
 
 // lacking returns what of the suite's needs an installation has not.

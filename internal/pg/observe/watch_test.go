@@ -144,7 +144,13 @@ func standby(t *testing.T, server *pgtest.Server) *cluster.Cluster {
 	t.Helper()
 	root := pgtest.Dir(t)
 	data := filepath.Join(root, "data")
-	pgtest.Run(t, "pg_basebackup", "-D", data, "-h", server.SocketDir, "-p", strconv.Itoa(server.Port), "-U", "postgres", "-c", "fast", "-R")
+	pgtest.Run(t, "pg_basebackup", "-D", data, "-h", server.SocketDir, "-p", strconv.Itoa(server.Port), "-U", "postgres", "-c", "fast")
+	follow := "primary_conninfo = 'host=" + server.SocketDir + " port=" + strconv.Itoa(server.Port) + " user=postgres'\n"
+	for name, text := range map[string]string{"standby.signal": "", "postgresql.auto.conf": follow} {
+		if err := pgtest.Owner(t).WriteFile(filepath.Join(data, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c := pgtest.Daemon(t, cluster.Config{DataDir: data, BinDir: server.BinDir, SocketDir: root, Port: pgtest.Port(t)})
 	if err := c.Start(t.Context(), cluster.StartOptions{}); err != nil {
 		t.Fatal(err)

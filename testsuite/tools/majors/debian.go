@@ -61,6 +61,7 @@ func newApt(ctx context.Context, building, suite string) (apt, error) {
 	for name, text := range map[string]string{
 		"sources.list": "deb [signed-by=" + keyring + "] " + mirror + " " + suite + " main\n",
 		"status":       "", // nothing is installed: every dependency is listed
+		"apt.conf":     withoutHooks,
 	} {
 		if err := os.WriteFile(filepath.Join(a.dir, name), []byte(text), 0o644); err != nil { // #nosec G306 -- no secret
 			return a, failure.Wrap(failure.Forbidden, err, "set apt up")
@@ -70,9 +71,13 @@ func newApt(ctx context.Context, building, suite string) (apt, error) {
 	return a, err
 }
 
+// withoutHooks keeps what the system does after its own updates, such as emptying
+// its cache, from being done after these.
+const withoutHooks = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
+
 func (a apt) options() []string {
 	return []string{
-		"-o", "Dir::State=" + a.dir, "-o", "Dir::State::status=" + a.dir + "/status", "-o", "Dir::Cache=" + a.dir,
+		"-c", a.dir + "/apt.conf", "-o", "Dir::State=" + a.dir, "-o", "Dir::State::status=" + a.dir + "/status", "-o", "Dir::Cache=" + a.dir,
 		"-o", "Dir::Etc::sourcelist=" + a.dir + "/sources.list", "-o", "Dir::Etc::sourceparts=/dev/null",
 		"-o", "Dir::Etc::preferences=/dev/null", "-o", "Dir::Etc::preferencesparts=/dev/null",
 		"-o", "APT::Update::Error-Mode=any", // an archive that did not answer is an error, not a warning
