@@ -21,7 +21,7 @@ import (
 
 // activitiesOfARun is how many activities the toy runbook starts when all goes
 // well, the kit's own included. TestActivityCount holds it.
-const activitiesOfARun = 17
+const activitiesOfARun = 20
 
 // TestL21CanceledAtEveryActivity is L21: wherever the cancellation comes, the door
 // is open again afterwards, and the mirror has nothing left to undo.

@@ -38,7 +38,8 @@ func (rb *Run) awaitDeclaration() error {
 		rb.declare(policyName, warrant.Proof{})
 		return nil
 	}
-	if rb.questionOf(declarationKey) == nil && rb.spec.Declaration != nil {
+	known := rb.questionOf(declarationKey) != nil
+	if !known && rb.spec.Declaration != nil {
 		if declared, err := rb.redeem(*rb.spec.Declaration); declared || err != nil {
 			return err
 		}
@@ -48,6 +49,9 @@ func (rb *Run) awaitDeclaration() error {
 	}, rb.declarationChoice(), evidence.Entry{Kind: evidence.GateOpened, Title: "Declare the incident"})
 	if err != nil {
 		return err
+	}
+	if !known {
+		rb.ask(q)
 	}
 	if err := rb.await(q); err != nil {
 		return err

@@ -30,9 +30,13 @@ func (rb *Run) Gate(name string, choice any) error {
 	if err := rb.awaitClear(); err != nil {
 		return err
 	}
+	known := rb.questionOf(warrant.GateKey(name)) != nil
 	q, err := rb.openGate(g, choice)
 	if err != nil {
 		return err
+	}
+	if !known {
+		rb.ask(q)
 	}
 	if rb.spec.Mode == Drill && rb.spec.Plan.Runbook.Unattended.Gates == plan.GateAutomatic {
 		rb.answer(q, answer{Kind: approval.Approve, By: policyName, Reason: "the plan passes gates of drills on isolated targets"})

@@ -103,8 +103,7 @@ func (rb *Run) checkApprover(q *question, m approval.Message) error {
 		return failure.New(failure.Refused, "%s holds no role that may answer %q: %v", m.Person, q.Title, q.Roles).
 			WithHint("ask one of these roles")
 	}
-	requester := m.Person == rb.spec.Requester || rb.book.Declared != nil && m.Person == rb.book.Declared.By
-	if m.Kind == approval.Approve && !q.Self && requester {
+	if m.Kind == approval.Approve && !q.Self && rb.asked(m.Person) {
 		return failure.New(failure.Refused, "%s asked for this run and so may not approve it", m.Person).
 			WithHint("another holder of %v must approve", q.Roles)
 	}

@@ -79,7 +79,7 @@ func Knock(ctx workflow.Context, in Input, class runbook.Class) (Seen, error) {
 	if class == runbook.Announce {
 		knock = door.Tell
 	}
-	seen, err := runbook.Do(rb, "Knock", knock, Way{"house"}, class, runbook.On(hostQueue))
+	seen, err := runbook.Do(rb, "Knock", knock, Way{Name: "house"}, class, runbook.On(hostQueue))
 	_, err = rb.Close(err)
 	return seen, err
 }

@@ -41,6 +41,9 @@ func (rb *Run) Provisional(title string, choice any) (*Provisional, error) {
 	if !known && rb.spec.Mode == Drill {
 		rb.answer(q, answer{Kind: approval.Rollback, By: policyName, Reason: "a drill keeps nothing"})
 	}
+	if !known {
+		rb.ask(q)
+	}
 	p := &Provisional{rb: rb, q: q}
 	workflow.GoNamed(rb.ctx, provisionalKey, func(ctx workflow.Context) { rb.fork(ctx).watchProvisional(q) })
 	return p, nil

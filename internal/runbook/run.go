@@ -57,6 +57,9 @@ func Open(ctx workflow.Context, spec Spec) (*Run, error) {
 	}
 	rb := &Run{ctx: ctx, state: newState(ctx, spec)}
 	rb.chain = evidence.Resume(rb.book.Head)
+	if shieldsCutOver(ctx) {
+		rb.shield(ctx)
+	}
 	if err := rb.registerQueries(); err != nil {
 		return nil, err
 	}

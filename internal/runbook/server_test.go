@@ -158,10 +158,14 @@ func (s *server) question(id, key string) runbook.OpenQuestion {
 }
 
 func (s *server) signed(person string, kind approval.Kind, q runbook.OpenQuestion) approval.Signed {
+	return s.signedFor(person, kind, q, "")
+}
+
+func (s *server) signedFor(person string, kind approval.Kind, q runbook.OpenQuestion, reason string) approval.Signed {
 	s.seq++
 	for _, m := range q.Templates {
 		if m.Kind == kind {
-			m.Person, m.Sequence = person, s.seq
+			m.Person, m.Sequence, m.Reason = person, s.seq, reason
 			m.IssuedAt, m.ExpiresAt = time.Now(), time.Now().Add(time.Hour)
 			signed, err := approval.Sign(m, signer(s.t, person))
 			require.NoError(s.t, err)

@@ -66,6 +66,7 @@ const (
 	NoticeEscalation NoticeKind = "escalation" // a question has been open too long
 	NoticeBreach     NoticeKind = "breach"     // a phase ran out of budget
 	NoticeQuestion   NoticeKind = "question"   // a question was opened
+	NoticeCancel     NoticeKind = "cancel"     // a request to cancel was not carried out
 )
 
 // Notice is something people must be told.

@@ -54,6 +54,8 @@ func (rb *Run) commands(q *question) []string {
 			lines = append(lines, rb.resolveCommand(q)+run)
 		case approval.Extend:
 			lines = append(lines, "starter extend --by 30m --reason TEXT"+run)
+		case approval.Reject, approval.Rollback:
+			lines = append(lines, "starter "+string(kind)+" --reason TEXT"+run)
 		default:
 			lines = append(lines, "starter "+string(kind)+run)
 		}

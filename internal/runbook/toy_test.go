@@ -3,6 +3,7 @@ package runbook_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,13 +24,17 @@ type Door struct {
 	mu      sync.Mutex
 	closed  bool
 	effects []string
+	told    []Way
 	fail    map[string][]error // by effect: one per call, then success
 	before  func(effect string)
 }
 
 var door *Door
 
-type Way struct{ Name string }
+type Way struct {
+	Name string
+	To   []string `json:",omitempty"` // people to tell
+}
 
 type Seen struct{ Closed bool }
 
@@ -70,7 +75,16 @@ func (d *Door) Move(ctx context.Context, w Way) (Seen, error) {
 
 func (d *Door) Sweep(context.Context, Way) (Seen, error) { return Seen{}, d.act("sweep", func() {}) }
 
-func (d *Door) Tell(context.Context, Way) (Seen, error) { return Seen{}, d.act("tell", func() {}) }
+// Tell notes what people are told. That a question is open is no effect of its own.
+func (d *Door) Tell(_ context.Context, w Way) (Seen, error) {
+	d.mu.Lock()
+	d.told = append(d.told, w)
+	d.mu.Unlock()
+	if strings.HasPrefix(w.Name, "Target: ") {
+		return Seen{}, nil
+	}
+	return Seen{}, d.act("tell", func() {})
+}
 
 func (d *Door) seen() (effects []string, closed bool) {
 	d.mu.Lock()
@@ -114,7 +128,7 @@ func MoveHouse(ctx workflow.Context, in Input) (Result, error) {
 }
 
 func moveHouse(rb *runbook.Run, result *Result) error {
-	way := Way{"house"}
+	way := Way{Name: "house"}
 	if err := rb.Enter("look"); err != nil {
 		return err
 	}
@@ -159,7 +173,11 @@ func moveHouse(rb *runbook.Run, result *Result) error {
 }
 
 func tell(rb *runbook.Run, n runbook.Notice) error {
-	_, err := runbook.Do(rb, "Tell: "+n.Title, door.Tell, Way{n.Detail}, runbook.Announce)
+	way := Way{Name: n.Detail}
+	for _, addressee := range n.To {
+		way.To = append(way.To, addressee.ID)
+	}
+	_, err := runbook.Do(rb, "Tell: "+n.Title, door.Tell, way, runbook.Announce)
 	return err
 }
 

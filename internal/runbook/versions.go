@@ -28,9 +28,26 @@ func namesSigningKeys(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "names-signing-keys", workflow.DefaultVersion, 1) >= 1
 }
 
+// tellsAtOnce: whoever may answer a declaration, a gate or a cut-over is told when it
+// is opened; before, when its first level of escalation was due.
+func tellsAtOnce(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "tells-at-once", workflow.DefaultVersion, 1) >= 1
+}
+
+// shieldsCutOver: a request to cancel does not undo a cut-over; before, it did.
+func shieldsCutOver(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "shields-cut-over", workflow.DefaultVersion, 1) >= 1
+}
+
 // bindsDeclarations: a declaration signed beforehand names the occasion, and is used
 // up in the stores; before, it named workflow, incident and plan, and counted as
 // often as it was sent within its validity.
 func bindsDeclarations(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "binds-declarations", workflow.DefaultVersion, 1) >= 1
+}
+
+// showsWaiting: details and search attributes say that a run waits for people while
+// it does; before, they were written just before the wait began, and said running.
+func showsWaiting(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "shows-waiting", workflow.DefaultVersion, 1) >= 1
 }

@@ -107,6 +107,38 @@ func TestReplicaDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// TestReplicaGoesAfterTheFirstLook: readers may have been sent there, and the run
+// goes on and opens the primary all the same.
+func TestReplicaGoesAfterTheFirstLook(t *testing.T) {
+	t.Parallel()
+	silent := failure.New(failure.Unavailable, "nobody polls")
+	for name, row := range map[string]struct {
+		fails   string
+		with    []error
+		finding string
+		rebuilt int
+	}{
+		"its host": {"postgres.Inspect replica", []error{nil, silent, silent, silent, silent}, "was not rebuilt: its host did not answer", 0},
+		"the pooler cannot be read": {
+			"routing.Readers", []error{silent, silent, silent, silent}, "readers were not switched", 1,
+		},
+		"the pooler refuses": {
+			"routing.SendReaders", []error{failure.New(failure.Refused, "no such entry")}, "readers were not switched", 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, shipped(t))
+			b.world.fail[row.fails] = row.with
+			require.NoError(t, b.run())
+			require.Equal(t, row.rebuilt, times(b, "postgres.RebuildReplica"))
+			require.Equal(t, restored.Incarnation, b.world.state.Serving)
+			require.Less(t, b.result().RTO.Total.Duration, 20*time.Minute)
+			require.Contains(t, strings.Join(b.result().Summary.Findings, "\n"), row.finding)
+		})
+	}
+}
+
 func TestWithoutReplicaOrEndpoint(t *testing.T) {
 	t.Parallel()
 	p := other(t)
@@ -243,9 +275,10 @@ func TestPeopleAreTold(t *testing.T) {
 		require.Equal(t, []string{"Booking desk"}, mail.Alert.AffectedServices)
 		require.Equal(t, "Duty Officer A <a@freight.example>", mail.Alert.Commander)
 	}
-	require.Len(t, b.world.mails, 3, "two levels and the recovery")
-	require.Len(t, keys, 3, "a mail client shows each")
-	last := b.world.mails[2].Alert
+	require.Len(t, b.world.mails, 7, "four questions as they open, two levels and the recovery")
+	require.Len(t, keys, 7, "a mail client shows each")
+	require.Contains(t, b.world.mails[3].Alert.Text(), "starter approve --run recover/booking-desk")
+	last := b.world.mails[6].Alert
 	require.Contains(t, strings.Join(last.Actions, "\n"), "work lost: 11m0s")
 	require.Contains(t, last.Text(), "The database serves again.")
 }
