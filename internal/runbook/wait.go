@@ -16,6 +16,9 @@ func (rb *Run) forPeople(reason string, wait func() error) error {
 	}
 	rb.waiting++
 	rb.clockTick++
+	if showsWaiting(rb.ctx) {
+		rb.show()
+	}
 	err := wait()
 	rb.waiting--
 	rb.clockTick++
