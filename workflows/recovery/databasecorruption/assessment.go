@@ -39,13 +39,29 @@ func (r *run) assess() error {
 
 // look checks connectivity and identity. It changes nothing, declared or not.
 func (r *run) look() (err error) {
+	clocks := r.compareClocks()
 	replica := r.lookAtReplica()
 	r.damaged, err = runbook.Do(r.Run, "Check connectivity of the primary", postgres.Ref.Inspect, r.at(r.primary), runbook.Probe, r.on(r.primary), runbook.Required())
 	if err != nil {
 		return err
 	}
 	r.SetTarget(postgres.Describe(r.primary, r.damaged.Identity))
-	return replica()
+	return errors.Join(replica(), clocks())
+}
+
+// compareClocks begins to compare the clocks of every host the run will work on.
+func (r *run) compareClocks() (wait func() error) {
+	var waits []func() error
+	for _, host := range r.plan.Hosts {
+		waits = append(waits, r.CompareClock(host.Name, postgres.Queue(host.Name)))
+	}
+	return func() error {
+		var errs []error
+		for _, wait := range waits {
+			errs = append(errs, wait())
+		}
+		return errors.Join(errs...)
+	}
 }
 
 // lookAtReplica starts a look at the replica; the returned function waits for it.
@@ -82,7 +98,7 @@ func (r *run) stopWrites() (err error) {
 }
 
 // switchReaders sends readers to the replica if it answers reads; the undo sends
-// them where they were.
+// them where they were. That they are not sent there holds up no recovery.
 func (r *run) switchReaders() error {
 	endpoint := r.plan.Database.Endpoint
 	if !r.replicaReads || endpoint.Kind == plan.EndpointNone {
@@ -90,17 +106,35 @@ func (r *run) switchReaders() error {
 	}
 	in := routing.Input{PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name}
 	on := runbook.On(postgres.Queue(endpoint.Host))
-	before, err := runbook.Do(r.Run, "Read where readers are sent", routing.Ref.Readers, in, runbook.Probe, on, runbook.Required())
+	class, failing := runbook.Probe, runbook.Required()
+	if goesOnWithoutReplica(r.ctx) {
+		class, failing = runbook.Glance, runbook.Advisory()
+	}
+	before, err := runbook.Do(r.Run, "Read where readers are sent", routing.Ref.Readers, in, class, on, failing)
 	if err != nil {
-		return err
+		return r.withoutReaders(err)
 	}
 	r.readersAt = &readers{queue: endpoint.Host, before: routing.Redirection{Input: in, To: before}}
 	if err := runbook.Undo(r.Run, "Send readers back", routing.Ref.SendReaders, r.readersAt.before, on); err != nil {
 		return err
 	}
 	to := routing.Redirection{Input: in, To: r.serverOf(*r.replica)}
-	_, err = runbook.Do(r.Run, "Switch readers to the replica", routing.Ref.SendReaders, to, runbook.Mutate, on)
-	return err
+	options := []runbook.Option{on}
+	if goesOnWithoutReplica(r.ctx) {
+		options = append(options, failing)
+	}
+	_, err = runbook.Do(r.Run, "Switch readers to the replica", routing.Ref.SendReaders, to, runbook.Mutate, options...)
+	return r.withoutReaders(err)
+}
+
+// withoutReaders notes why readers were not switched. A run that was cancelled, or
+// that asked people, ends with the error instead.
+func (r *run) withoutReaders(err error) error {
+	if err == nil || temporal.IsCanceledError(err) || !goesOnWithoutReplica(r.ctx) {
+		return err
+	}
+	r.Finding("readers were not switched to the replica: " + err.Error())
+	return nil
 }
 
 // examine measures the extent of the damage and looks for its beginning, side by

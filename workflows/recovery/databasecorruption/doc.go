@@ -25,7 +25,7 @@
 //  1. Check connectivity and identity of primary and replica.
 //  2. Gate "declare": the incident is declared. From here on things change.
 //  3. Stop application writes at the database. Undo: lift the fence.
-//  4. Switch readers to the replica. Undo: switch them back.
+//  4. Switch readers to the replica; where that fails, go on and say so. Undo: switch them back.
 //  5. Assess the extent: page checksums, amcheck, damage per table.
 //  6. Find when it began: heartbeats, the damaging transaction in WAL, invariants.
 //  7. Propose the recovery target with its expected loss and duration.
@@ -59,7 +59,7 @@
 //  23. Cut over: the restored cluster takes the service port, the damaged one is
 //     kept aside, readable. Undo: swap back.
 //  24. Take a new base backup and prove that WAL flows on the new timeline.
-//  25. Rebuild the replica. Undo: put the old one back.
+//  25. Rebuild the replica, unless its host is silent now. Undo: put the old one back.
 //  26. Switch readers back, resume writes, log in as the application.
 //  27. Watch throughput, latency and replica lag against the baseline.
 //  28. Notify stakeholders of the recovery.

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"slices"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
@@ -81,6 +84,9 @@ func (r *run) rebuildReplica() (wait func() error, err error) {
 	if r.replica == nil {
 		return func() error { return nil }, nil
 	}
+	if err := r.lookAgain(); err != nil {
+		return nil, err
+	}
 	if r.hostSilent { // waiting for it would keep writes stopped
 		r.Finding("the replica on " + r.replica.Host + " was not rebuilt: its host did not answer")
 		return func() error { return nil }, nil
@@ -94,6 +100,21 @@ func (r *run) rebuildReplica() (wait func() error, err error) {
 		_, err := rebuilt.Get()
 		return err
 	}, nil
+}
+
+// lookAgain looks at the replica's host once more: it may have gone since the
+// assessment, hours ago.
+func (r *run) lookAgain() error {
+	if r.hostSilent || !goesOnWithoutReplica(r.ctx) {
+		return nil
+	}
+	_, err := runbook.Do(r.Run, "See whether the replica's host still answers", postgres.Ref.Inspect,
+		r.at(*r.replica), runbook.Glance, r.on(*r.replica), runbook.Advisory())
+	r.hostSilent = failure.Is(err, failure.Unavailable)
+	if temporal.IsCanceledError(err) {
+		return err
+	}
+	return nil
 }
 
 // resume opens the database to its users: readers first, they lose nothing.

@@ -99,7 +99,7 @@ func TestCanceledWhileWaiting(t *testing.T) {
 // required are the steps the run cannot go on without.
 func required() []string {
 	return []string{
-		"postgres.Inspect primary", "postgres.FenceWrites", "routing.Readers", "catalog.Propose", "postgres.PrepareWorkspace",
+		"postgres.Inspect primary", "postgres.FenceWrites", "catalog.Propose", "postgres.PrepareWorkspace",
 		"postgres.ProveChain", "postgres.RequestKeys", "keys.Release", "postgres.FetchBase", "postgres.VerifyFiles", "postgres.Replay",
 		"postgres.CheckIntegrity", "postgres.RunChecks", "postgres.ProbeApplication", "postgres.Promote", "postgres.SwapIn",
 		"postgres.ProveArchiving", "postgres.LiftFence",

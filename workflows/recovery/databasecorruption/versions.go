@@ -1,0 +1,13 @@
+package databasecorruption
+
+import "go.temporal.io/sdk/workflow"
+
+// Changes to what this workflow does, one predicate each; internal/runbook's
+// versions.go says how.
+
+// goesOnWithoutReplica: a replica or a pooler that is gone is a finding. Its host is
+// looked at again before the replica is rebuilt, and a switch of readers that fails
+// asks nobody; before, both held the run with writes stopped.
+func goesOnWithoutReplica(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "goes-on-without-replica", workflow.DefaultVersion, 1) >= 1
+}
