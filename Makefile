@@ -34,6 +34,7 @@ TEST_FLAGS ?=
 RACE_PACKAGES := ./internal/failure/... ./internal/plan/... ./internal/recovery/... ./internal/runbook/... ./internal/wal/... ./internal/config/...
 FUZZ_TIME ?= 20s
 BENCH_TIME ?= 2s
+BENCH_FLAGS ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/terragonlabs/holdfast/internal/obs.version=$(VERSION)
 
@@ -54,9 +55,11 @@ build: ## build bin/worker, bin/starter and bin/wal
 tools: ## install what the demo and the tests need and the machine lacks
 	$(GO) run ./testsuite/tools -for all
 
-.PHONY: tools-run tools-check
+.PHONY: tools-run tools-check tools-bench
 tools-run:
 	@$(GO) run ./testsuite/tools -for run
+tools-bench:
+	@$(GO) run ./testsuite/tools -for bench
 tools-check:
 	@$(GO) run ./testsuite/tools -for check
 
@@ -115,7 +118,11 @@ fuzz: ## every fuzz target for FUZZ_TIME (20s)
 	done
 
 .PHONY: bench
-bench: ## Go benchmarks of every package
+bench: tools-bench ## measure against pgBackRest and others; writes docs/benchmarks.md (BENCH_FLAGS="-only REGEXP -size 200MB")
+	$(GO) run ./testsuite/bench $(BENCH_FLAGS)
+
+.PHONY: microbench
+microbench: ## Go benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH_TIME) -p 1 ./...
 
 ##@ Maintain
