@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/internal/pg/restore"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
@@ -14,7 +15,7 @@ import (
 // only, and gone from the cut-over on.
 func TestRunsOwnKeyIsForgotten(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := pgtest.Dir(t)
 	at := target{workspace: restore.Workspace{Dir: dir, Run: "run"}, host: plan.DatabaseHost{DataDir: dir}}
 	if _, err := at.ephemeral(true); err != nil {
 		t.Fatal(err)
