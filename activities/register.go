@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/terragonlabs/holdfast/activities/catalog"
+	"github.com/terragonlabs/holdfast/activities/clock"
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/keys"
 	"github.com/terragonlabs/holdfast/activities/notify"
@@ -144,6 +145,7 @@ func (s *Set) Control(r Registry) {
 
 // OnHost registers what must run on this process's host.
 func (s *Set) OnHost(r Registry) {
+	r.RegisterActivityWithOptions(&clock.Activities{}, activity.RegisterOptions{Name: clock.Prefix})
 	r.RegisterActivityWithOptions(s.Routing, activity.RegisterOptions{Name: routing.Prefix})
 	if s.Postgres != nil {
 		r.RegisterActivityWithOptions(s.Postgres, activity.RegisterOptions{Name: postgres.Prefix})

@@ -11,6 +11,10 @@ type Instant struct {
 	ClockOffset time.Duration `json:"clock_offset_ns"`  // source's clock minus reference clock
 	Uncertainty time.Duration `json:"uncertainty_ns"`   // at most this much off, either way
 	Known       bool          `json:"known"`
+	// ClockKnown: offset and uncertainty say something. The run's own instants are on
+	// the reference clock; of what people and machines report, nothing is known
+	// unless their clock was compared.
+	ClockKnown bool `json:"clock_known,omitempty"`
 }
 
 // Corrected returns the moment on the reference clock.

@@ -44,14 +44,18 @@ func criteriaTable(in Input) table {
 func instantTable(in Input) table {
 	t := table{
 		Title: "Instants", Columns: []string{"Instant", "At", "Source", "Clock offset", "Uncertainty"}, Verdict: -1,
-		Lead: "The moments the recovery time is measured between. An instant nobody recorded is unknown.",
+		Lead: "The moments the recovery time is measured between. An instant nobody recorded is unknown; so is a clock nobody compared.",
 	}
 	add := func(name string, i recovery.Instant) {
 		if !i.Known {
 			t.Rows = append(t.Rows, []string{name, unknown, "–", "–", "–"})
 			return
 		}
-		t.Rows = append(t.Rows, []string{name, moment(i.At), orDash(i.Source), duration(i.ClockOffset), duration(i.Uncertainty)})
+		offset, uncertainty := unknown, unknown
+		if i.ClockKnown {
+			offset, uncertainty = duration(i.ClockOffset), duration(i.Uncertainty)
+		}
+		t.Rows = append(t.Rows, []string{name, moment(i.At), orDash(i.Source), offset, uncertainty})
 	}
 	add("Disrupted", in.Instants.Disrupted)
 	add("Detected", in.Instants.Detected)

@@ -15,7 +15,7 @@ var epoch = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 func at(seconds float64) time.Time { return epoch.Add(time.Duration(seconds * float64(time.Second))) }
 
 func known(seconds float64, source string) recovery.Instant {
-	return recovery.Instant{At: at(seconds), Source: source, Uncertainty: 20 * time.Millisecond, Known: true}
+	return recovery.Instant{At: at(seconds), Source: source, Uncertainty: 20 * time.Millisecond, Known: true, ClockKnown: true}
 }
 
 func step(title string, begin, end float64) report.Step {

@@ -28,6 +28,7 @@ type Carried struct {
 	Instants  recovery.Instants `json:"instants"`
 	Waits     []recovery.Wait   `json:"waits,omitempty"`
 	Findings  []string          `json:"findings,omitempty"`
+	Clocks    []Clock           `json:"clocks,omitempty"` // of hosts, as compared
 
 	Declared  *declared    `json:"declared,omitempty"`
 	Lease     stored.Lease `json:"lease"`

@@ -79,7 +79,7 @@ func (rb *Run) declarationChoice() any {
 func (rb *Run) declare(by string, proof warrant.Proof) {
 	at := workflow.Now(rb.ctx).UTC()
 	rb.book.Declared = &declared{By: by, At: at, Proof: proof}
-	rb.book.Instants.Declared = recovery.Instant{At: at, Source: by, Known: true}
+	rb.book.Instants.Declared = recovery.Instant{At: at, Source: by, Known: true, ClockKnown: true}
 	rb.record(evidence.Entry{Kind: evidence.GatePassed, Title: "Incident declared", Actor: by})
 	rb.show()
 }

@@ -68,7 +68,7 @@ func (rb *Run) passGate(name string, q *question) error {
 	case approval.Approve:
 		if !rb.approved(name) {
 			rb.book.Instants.Approved = append(rb.book.Instants.Approved, recovery.Approval{
-				Gate: name, Instant: recovery.Instant{At: a.At, Source: a.By, Known: true},
+				Gate: name, Instant: recovery.Instant{At: a.At, Source: a.By, Known: true, ClockKnown: true},
 			})
 			rb.record(evidence.Entry{Kind: evidence.GatePassed, Title: q.Title, Actor: a.By, Detail: a.Reason})
 		}

@@ -80,11 +80,15 @@ func (rb *Run) Instant(m Moment, i recovery.Instant) {
 		kind = evidence.InstantEdited
 	}
 	*slot = i
+	offset, uncertainty := i.ClockOffset.String(), i.Uncertainty.String()
+	if !i.ClockKnown && comparesClocks(rb.ctx) {
+		offset, uncertainty = "unknown", "unknown"
+	}
 	rb.record(evidence.Entry{Kind: kind, Title: string(m), Actor: i.Source, Data: []evidence.Pair{
 		{Key: "at", Value: i.At.UTC().Format(time.RFC3339Nano)},
 		{Key: "known", Value: strconv.FormatBool(i.Known)},
-		{Key: "clock_offset", Value: i.ClockOffset.String()},
-		{Key: "uncertainty", Value: i.Uncertainty.String()},
+		{Key: "clock_offset", Value: offset},
+		{Key: "uncertainty", Value: uncertainty},
 	}})
 }
 
@@ -102,7 +106,7 @@ func (rb *Run) Happened(m Moment) {
 	if slot := rb.slot(m); slot == nil || slot.Known {
 		return
 	}
-	rb.Instant(m, recovery.Instant{At: rb.Now(), Source: "workflow", Known: true})
+	rb.Instant(m, recovery.Instant{At: rb.Now(), Source: "workflow", Known: true, ClockKnown: true})
 }
 
 // flush moves the timeline so far into the stores and locks its head. Stores

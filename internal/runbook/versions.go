@@ -39,6 +39,13 @@ func shieldsCutOver(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "shields-cut-over", workflow.DefaultVersion, 1) >= 1
 }
 
+// comparesClocks: hosts' clocks are compared with the run's, and the timeline says of
+// each instant whether its source's clock is known; before, every offset was written
+// as zero.
+func comparesClocks(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "compares-clocks", workflow.DefaultVersion, 1) >= 1
+}
+
 // bindsDeclarations: a declaration signed beforehand names the occasion, and is used
 // up in the stores; before, it named workflow, incident and plan, and counted as
 // often as it was sent within its validity.

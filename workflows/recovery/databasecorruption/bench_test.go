@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/terragonlabs/holdfast/activities/catalog"
+	"github.com/terragonlabs/holdfast/activities/clock"
 	stored "github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/keys"
 	"github.com/terragonlabs/holdfast/activities/notify"
@@ -130,7 +131,7 @@ func (b *bench) register() {
 	for name, activities := range map[string]any{
 		planning.Prefix: planning.New(b.plan), stored.Prefix: &stored.Activities{Stores: b.stores},
 		reporting.Prefix: reporting.New(b.stores, "test"), postgres.Prefix: &pg{b.world}, routing.Prefix: &endpoint{b.world},
-		notify.Prefix: &post{b.world}, catalog.Prefix: &shelf{b.world}, keys.Prefix: &holder{b.world},
+		clock.Prefix: &timepiece{}, notify.Prefix: &post{b.world}, catalog.Prefix: &shelf{b.world}, keys.Prefix: &holder{b.world},
 	} {
 		b.env.RegisterActivityWithOptions(activities, activity.RegisterOptions{Name: name})
 	}

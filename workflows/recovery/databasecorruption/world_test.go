@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/terragonlabs/holdfast/activities/clock"
 	stored "github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/notify"
 	"github.com/terragonlabs/holdfast/activities/postgres"
@@ -256,6 +257,13 @@ func (e endpoint) SendReaders(_ context.Context, in routing.Redirection) (routin
 		e.state.Readers = in.To
 		return nil
 	})
+}
+
+// timepiece is a host's clock that is right by the workflow's.
+type timepiece struct{}
+
+func (*timepiece) Read(_ context.Context, in clock.Question) (clock.Reading, error) {
+	return clock.Reading{At: in.Asked}, nil
 }
 
 // post is the mail server.
