@@ -18,6 +18,7 @@ import (
 // assess finds out what is wrong and since when, stops the damage from growing,
 // and puts a recovery target to the commander.
 func (r *run) assess() error {
+	clocks := r.compareClocks()
 	if err := r.look(); err != nil {
 		return err
 	}
@@ -34,22 +35,26 @@ func (r *run) assess() error {
 	if err := r.examine(); err != nil {
 		return err
 	}
+	if err := clocks(); err != nil {
+		return err
+	}
 	return r.choose()
 }
 
 // look checks connectivity and identity. It changes nothing, declared or not.
 func (r *run) look() (err error) {
-	clocks := r.compareClocks()
 	replica := r.lookAtReplica()
 	r.damaged, err = runbook.Do(r.Run, "Check connectivity of the primary", postgres.Ref.Inspect, r.at(r.primary), runbook.Probe, r.on(r.primary), runbook.Required())
 	if err != nil {
 		return err
 	}
 	r.SetTarget(postgres.Describe(r.primary, r.damaged.Identity))
-	return errors.Join(replica(), clocks())
+	return replica()
 }
 
-// compareClocks begins to compare the clocks of every host the run will work on.
+// compareClocks begins to compare the clocks of every host the run will work on. A
+// host that does not answer holds nothing up: they are waited for before the target
+// is chosen.
 func (r *run) compareClocks() (wait func() error) {
 	var waits []func() error
 	for _, host := range r.plan.Hosts {
