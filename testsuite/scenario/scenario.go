@@ -18,7 +18,6 @@ type Scenario struct {
 	Application *traffic.Writer    // nil before it writes
 	Changes     []string           // how the plan was shortened, for people to see
 	Workers     map[string]*Worker // by host, "control" or "keys"
-	Daemon      *Worker            // carries the primary's WAL; nil before Protect
 	WAL         *Worker            // the primary's WAL daemon; nil before Protect
 
 	options Options

@@ -33,3 +33,8 @@ func (s *Stack) run(ctx context.Context, path string, args ...string) *exec.Cmd 
 	command.SysProcAttr = s.account.Attributes()
 	return command
 }
+
+// Postgres returns one of PostgreSQL's programs, to be run as the stack's account.
+func (s *Stack) Postgres(ctx context.Context, program string, args ...string) *exec.Cmd {
+	return s.programs().Command(ctx, program, args...)
+}

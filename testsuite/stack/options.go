@@ -4,6 +4,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
 
 // Options say what is started.
@@ -21,6 +22,8 @@ type Options struct {
 	ArchiveCommand string
 	// PostgresSettings are further lines of postgresql.conf.
 	PostgresSettings []string
+	// WAL edits how the primary's WAL is archived; nil: nothing.
+	WAL func(*settings.Settings)
 	// PersistGCS keeps the GCS server's objects as files: slower, and without
 	// versions, but memory does not grow with the data.
 	PersistGCS bool
@@ -46,6 +49,9 @@ func (o *Options) complete() error {
 	}
 	if o.Between == nil {
 		o.Between = func(_, address string) (string, error) { return address, nil }
+	}
+	if o.WAL == nil {
+		o.WAL = func(*settings.Settings) {}
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

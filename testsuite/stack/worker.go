@@ -182,7 +182,9 @@ func (s *Stack) writeWALSettings(ctx context.Context, p *Postgres) error {
 	if err != nil {
 		return failure.Wrap(failure.InvalidInput, err, "read the address of what stands before PostgreSQL")
 	}
-	text, err := yaml.Marshal(s.walSettings(p, system, port))
+	made := s.walSettings(p, system, port)
+	s.options.WAL(&made)
+	text, err := yaml.Marshal(made)
 	if err != nil {
 		return failure.Wrap(failure.Internal, err, "write WAL settings as YAML")
 	}
