@@ -105,8 +105,27 @@ func (b *bed) release(ctx context.Context) error {
 	if err := b.archiveBy(ctx, noArchive); err != nil {
 		return err
 	}
+	return b.unserve(ctx)
+}
+
+// unserve stops the WAL daemon, where one runs, and drops its slot.
+func (b *bed) unserve(ctx context.Context) error {
+	if b.daemon == nil {
+		return nil
+	}
 	b.daemon.Stop()
-	return b.sql(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+	b.daemon = nil
+	return b.dropSlots(ctx)
+}
+
+// dropSlots waits for those that a connection which just ended still holds.
+func (l *lab) dropSlots(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	return poll(ctx, "replication slots to be free", 20*time.Millisecond, func() (bool, error) {
+		err := l.sql(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+		return err == nil, err
+	})
 }
 
 // serveWAL starts a WAL daemon and returns once it answers.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,7 +82,7 @@ func (l *lab) prepare(ctx context.Context, size dataset.Size) error {
 		return err
 	}
 	l.Replica.Stop()
-	if err := l.sql(ctx, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"); err != nil {
+	if err := l.dropSlots(ctx); err != nil {
 		return err
 	}
 	if err := l.writePassFile(); err != nil {
@@ -181,6 +182,18 @@ func (l *lab) archiveBy(ctx context.Context, command string) error {
 		return err
 	}
 	return l.drain(ctx)
+}
+
+// calm ends what a group that failed left behind.
+func (l *lab) calm(ctx context.Context) error {
+	err := l.sql(ctx, "ALTER SYSTEM SET archive_command TO '"+noArchive+"'", "SELECT pg_reload_conf()")
+	for _, b := range []*bed{l.file, l.cloud, l.s3} {
+		err = errors.Join(err, b.unserve(ctx))
+	}
+	for _, name := range []string{"restored", "restored-peer", "delta", "delta-peer", "replay-base", "replayed", "wal-folder"} {
+		err = errors.Join(err, failure.Wrap(failure.Forbidden, os.RemoveAll(filepath.Join(l.dir, name)), "clear away"))
+	}
+	return err
 }
 
 // drain ends the current segment and waits until all are archived.

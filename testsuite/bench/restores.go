@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,10 +107,15 @@ func (b *bed) restoreBeside(ctx context.Context, start bool) (sample, error) {
 	if err == nil && (out.Judged == "" || start != (out.Reached != nil)) {
 		err = failure.New(failure.CheckFailed, "the restore was not judged, or did not reach its target: %+v", out)
 	}
-	if err == nil && start {
-		err = b.do(ctx, b.other(ctx, filepath.Join(b.Primary.BinDir, "pg_ctl"), "stop", "-w", "-m", "immediate", "-D", out.DataDir))
+	return made, errors.Join(err, b.stopServer(ctx, filepath.Join(dir, "data")), firstOf(nil, os.RemoveAll(dir)))
+}
+
+// stopServer stops the server of a directory, where one runs.
+func (l *lab) stopServer(ctx context.Context, dataDir string) error {
+	if read(filepath.Join(dataDir, "postmaster.pid")) == "" {
+		return nil
 	}
-	return made, firstOf(err, os.RemoveAll(dir))
+	return l.do(ctx, l.other(ctx, filepath.Join(l.Primary.BinDir, "pg_ctl"), "stop", "-w", "-m", "immediate", "-D", dataDir))
 }
 
 // restoreBeside restores into a new directory and starts a server there; files is

@@ -79,10 +79,11 @@ func (w *workshop) close() error {
 	return err
 }
 
-// ready returns the lab of the full size, and opens it at the first call.
+// ready returns the lab of the full size as a group wants it: nothing is under
+// way, and archiving goes nowhere. The first call opens it.
 func (w *workshop) ready(ctx context.Context) (*lab, error) {
 	if w.lab != nil {
-		return w.lab, nil
+		return w.lab, w.lab.calm(ctx)
 	}
 	made, err := w.openLab(ctx, w.options.sizeBytes)
 	if err != nil {
