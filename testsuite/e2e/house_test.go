@@ -52,6 +52,14 @@ func protected(t *testing.T, change func(*scenario.Options)) *house {
 	return h
 }
 
+// within gives a test more time than limit.
+func (h *house) within(t *testing.T, limit time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	h.ctx = ctx
+}
+
 func closeHouse(t *testing.T, s *scenario.Scenario) {
 	t.Helper()
 	if !t.Failed() {

@@ -72,13 +72,7 @@ func (r *rejecter) wrongPeople(ctx context.Context, status runbook.Status, quest
 // TestRunsThatCannotWork: each ends in a classed error with the command to run
 // next, and loses nothing.
 func TestRunsThatCannotWork(t *testing.T) {
-	h := protected(t, func(o *scenario.Options) {
-		o.Change = func(p *plan.Plan) {
-			for i := range p.Stores {
-				p.Stores[i].Lock = plan.Lock{} // so that the test can take a segment away
-			}
-		}
-	})
+	h := protected(t, unlocked)
 	damage := h.damage(t, scenario.Delete)
 	t.Run("unknown service", func(t *testing.T) {
 		err := h.Starter(h.ctx, nil, "run", "database-corruption", "--service", "nothing", "--incident", scenario.Incident, "--disrupted-at", "2026-03-01T10:15:00Z")
@@ -108,6 +102,15 @@ func TestRunsThatCannotWork(t *testing.T) {
 		h.requireAborted(t)
 	})
 	h.requireUntouched(t, damage)
+}
+
+// unlocked leaves objects without retention locks, so that a test can take one away.
+func unlocked(o *scenario.Options) {
+	o.Change = func(p *plan.Plan) {
+		for i := range p.Stores {
+			p.Stores[i].Lock = plan.Lock{}
+		}
+	}
 }
 
 // anotherPlan starts a run that follows a plan the workers do not have.
