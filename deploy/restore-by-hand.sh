@@ -13,6 +13,10 @@
 #         Parts and manifest are still compared with the descriptor, but nothing
 #         proves that the descriptor is the host's.
 #
+# Extended attributes that the set keeps are set with setfattr. Where that is
+# missing, or one is refused (security.* and trusted.* need root), each that was
+# left is named, and the exit status is 3 although all else is restored.
+#
 # gpg must hold one of the set's private keys, and the host's public key unless
 # -n is given. Everything is checked by SHA-256 before it is written. Running it
 # again needs an empty target again. docs/format.md explains every step.
@@ -95,15 +99,17 @@ tail -n 1 "$work/manifest" | grep -q '^{"record":"end",' || fail "the manifest i
 grep '^{"record":"manifest"' "$work/manifest" | grep -q "\"set\":\"$set\"" || fail "the manifest is of another set: replayed"
 
 # entries: TYPE MODE UID GID MTIME SIZE PATH TARGET      ("-" for no target)
+# xattrs:  PATH NAME VALUE                               (base64; "-" for an empty one)
 # slices:  PART SHA256 OFFSET MEMBER PATH                (names percent-encoded)
-awk -F'"' -v entries="$work/entries" -v slices="$work/slices" '
+awk -F'"' -v entries="$work/entries" -v slices="$work/slices" -v xattrs="$work/xattrs" '
 	function number(text) { gsub(/[^0-9-]/, "", text); return text }
-	BEGIN { printf "" > entries; printf "" > slices }
+	BEGIN { printf "" > entries; printf "" > slices; printf "" > xattrs }
 	$4 == "entry" {
 		path = $8
 		gone = ($38 == "vanished")
 		if (!gone) print $12, $16, number($19), number($21), $24, number($27), path, ($30 == "" ? "-" : $30) > entries
 	}
+	$4 == "xattr" && !gone { print path, $8, ($12 == "" ? "-" : $12) > xattrs }
 	$4 == "slice" && !gone { print number($15), $12, number($7), $18, path > slices }
 ' "$work/manifest"
 
@@ -207,14 +213,34 @@ for part in $(cut -d' ' -f1 "$work/slices" | sort -nu); do
 	rm -rf "$work/members" "$work/tar"
 done
 
-# 6. Owners (as root), modes and times; directories last, deepest first.
-finish() {
+# 6. Owners (as root), then extended attributes, as a new owner clears some, and as
+# a mode may forbid setting them.
+if [ "$(id -u)" = 0 ]; then
 	while read -r type mode uid gid mtime size path link; do
 		locate "$path"
-		if [ "$(id -u)" = 0 ] && [ "$uid" -ge 0 ]; then
-			chown -h "$uid:$gid" "$place"
-		fi
+		[ "$uid" -lt 0 ] || chown -h "$uid:$gid" "$place"
+	done <"$work/entries"
+fi
+setfattr=$(command -v setfattr || echo false)
+left=0
+while read -r path name value; do
+	locate "$path"
+	decode "$name"
+	case $value in
+	-) value= ;; # setfattr takes 0s before nothing for bad, and exits with 0
+	*) value=0s$value ;;
+	esac
+	"$setfattr" -h -n "$decoded" -v "$value" "$place" || {
+		echo "left: extended attribute $name of $path" >&2
+		left=$((left + 1))
+	}
+done <"$work/xattrs"
+
+# 7. Modes and times; directories last, deepest first.
+finish() {
+	while read -r type mode uid gid mtime size path link; do
 		[ "$type" = symlink ] && continue
+		locate "$path"
 		chmod "$mode" "$place"
 		touch -d "$mtime" "$place"
 	done
@@ -226,3 +252,7 @@ trap - EXIT
 printf '%s\n' "$directories" | finish
 sync
 echo "restored set $set of $source to $target"
+[ "$left" = 0 ] || {
+	echo "restore-by-hand: $left extended attributes were left, as named above: setfattr is missing (package attr) or was refused" >&2
+	exit 3
+}

@@ -113,13 +113,16 @@ func (w *Writer) look(file File) (r *reading, kept bool, err error) {
 	switch r.entry.Type = typeOf(info); r.entry.Type {
 	case TypeFile:
 		r.entry.SizeBytes = info.Size()
+		err = w.keepXattrs(r)
 	case TypeDirectory:
+		err = w.keepXattrs(r)
 	case TypeSymlink:
-		if r.entry.Target, err = file.Root.Readlink(file.name()); err != nil {
-			r, err = r.unreadable(err)
-		}
+		r.entry.Target, err = file.Root.Readlink(file.name())
 	default:
 		return nil, false, nil
+	}
+	if err != nil {
+		r, err = r.unreadable(err)
 	}
 	return r, err == nil, err
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -69,11 +70,12 @@ func TestChecksumsCombine(t *testing.T) {
 func sample() *Manifest {
 	at := time.Date(2026, 11, 23, 0, 11, 22, 5000, time.UTC)
 	digest := store.DigestOf([]byte("content"))
-	return &Manifest{Set: "20261123T001122Z-f-0a1b2c3d", Source: "db", Counter: 3, Parts: 2, Entries: []Entry{
-		{Path: ".", Type: TypeDirectory, Mode: 0o700, ModTime: at, Outcome: Complete},
+	return &Manifest{Set: "20261123T001122Z-f-0a1b2c3d", Source: "db", Counter: 3, Parts: 2, Xattrs: xattrNames{"security.capability", "user."}, Entries: []Entry{
+		{Path: ".", Type: TypeDirectory, Mode: 0o700, ModTime: at, Outcome: Complete, Xattrs: []Xattr{{"user.dir", []byte("ab")}}},
 		{
 			Path: "a b\n", Type: TypeFile, Mode: 0o4640, UID: 7, GID: 8, ModTime: at, SizeBytes: 9, CRC32C: 5, Outcome: Complete,
 			Slices: []Slice{{0, 4, digest, 0, "a%20b%0A@0"}, {4, 5, digest, 1, "x@0"}},
+			Xattrs: []Xattr{{"security.capability", []byte{0, 255}}, {"user.\"odd\"\n", []byte{}}, {"user.z", []byte("a")}},
 		},
 		{Path: "gone", Type: TypeFile, ModTime: at, Outcome: Vanished},
 		{Path: "link", Type: TypeSymlink, Mode: 0o777, ModTime: at, Target: "../\xff", Outcome: Complete},
@@ -105,6 +107,16 @@ func TestManifestRoundTrip(t *testing.T) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
 	}
+	for _, bad := range spoiled(string(text)) {
+		if _, err := parseManifest(strings.NewReader(bad), 2); !failure.Is(err, failure.Corrupt) {
+			t.Errorf("accepted %s: %v", bad, err)
+		}
+	}
+}
+
+// spoiled returns texts of the sample that are each wrong in one way.
+func spoiled(text string) []string {
+	var bad []string
 	for _, c := range []struct{ old, new string }{
 		{`"path":"gone"`, `"path":"../gone"`},
 		{`"part":1`, `"part":2`},
@@ -112,16 +124,79 @@ func TestManifestRoundTrip(t *testing.T) {
 		{`"path":"link"`, `"path":"a"`},
 		{`"size_bytes":5`, `"size_bytes":50000000`},
 		{`"entries":5`, `"entries":4`},
+		{`"xattrs":1`, `"xattrs":-1`},
+		{`"xattrs":1`, `"xattrs":2`},
+		{`"xattrs":3`, `"xattrs":1000000000`},
+		{`"xattrs":["security.capability","user."]`, `"xattrs":["user.","security.capability"]`},
+		{`"xattrs":["security.capability","user."]`, `"xattrs":["user."]`},
+		{`"xattrs":["security.capability","user."]`, `"xattrs":["user"]`},
+		{`"name":"user.z"`, `"name":"user.%7A"`},
+		{`"name":"user.z"`, `"name":"user.%00"`},
+		{`"name":"user.z"`, `"name":"user.!"`},
+		{`"name":"user.z"`, `"name":"user.` + strings.Repeat("z", maxXattrName) + `"`},
+		{`"name":"user.dir"`, `"name":"trusted.dir"`},
+		{`"record":"xattr","name":"user.z"`, `"record":"Xattr","name":"user.z"`},
+		{`"value":"YQ=="`, `"value":"YR=="`}, // not the base64 of anything
+		{`"value":"YQ=="`, `"value":"YQ"`},
+		{`"value":"YQ=="`, `"value":"YQ=\n="`},
+		{`"value":"YQ=="`, `"value":"` + strings.Repeat("AAAA", maxXattrValueBytes/3+1) + `"`},
 	} {
-		bad := strings.Replace(string(text), c.old, c.new, 1)
-		if _, err := parseManifest(strings.NewReader(bad), 2); !failure.Is(err, failure.Corrupt) {
-			t.Errorf("%s: %v", c.new, err)
+		bad = append(bad, strings.Replace(text, c.old, c.new, 1))
+	}
+	return bad
+}
+
+// TestManifestWithoutXattrs has no key of theirs: it is what it was before there were any.
+func TestManifestWithoutXattrs(t *testing.T) {
+	t.Parallel()
+	m := sample()
+	m.Xattrs = nil
+	for i := range m.Entries {
+		m.Entries[i].Xattrs = nil
+	}
+	text := encoded(t, m)
+	if bytes.Contains(text, []byte("xattr")) {
+		t.Errorf("%s", text)
+	}
+	parsed, err := parseManifest(bytes.NewReader(text), 2)
+	if err != nil || parsed.Xattrs != nil {
+		t.Fatalf("%+v: %v", parsed, err)
+	}
+}
+
+// TestXattrsAreBounded at what the format says, and the largest still fit a line.
+func TestXattrsAreBounded(t *testing.T) {
+	t.Parallel()
+	many := func(count, valueBytes int) (xattrs []Xattr) {
+		for i := range count {
+			xattrs = append(xattrs, Xattr{Name: fmt.Sprintf("user.%0250d", i), Value: make([]byte, valueBytes)})
+		}
+		return xattrs
+	}
+	for name, c := range map[string]struct {
+		xattrs []Xattr
+		fits   bool
+	}{
+		"as many as may be":  {many(maxXattrs, 0), true},
+		"one too many":       {many(maxXattrs+1, 0), false},
+		"as large as may be": {many(1, maxXattrValueBytes), true},
+		"a byte too large":   {many(1, maxXattrValueBytes+1), false},
+		"too much together":  {many(8, maxXattrValueBytes), false},
+	} {
+		m := &Manifest{Xattrs: xattrNames{"user."}, Entries: []Entry{{Path: "a", Type: TypeFile, Outcome: Complete, Xattrs: c.xattrs}}}
+		_, err := parseManifest(bytes.NewReader(encoded(t, m)), 0)
+		if (err == nil) != c.fits || (checkXattrs(c.xattrs, m.Xattrs) == nil) != c.fits {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func FuzzParseManifest(f *testing.F) {
-	f.Add(encoded(f, sample()))
+	text := encoded(f, sample())
+	f.Add(text)
+	for _, bad := range spoiled(string(text)) {
+		f.Add([]byte(bad))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseManifest(bytes.NewReader(data), 2)
 		if err != nil {
@@ -134,6 +209,9 @@ func FuzzParseManifest(f *testing.F) {
 		for _, entry := range m.Entries {
 			if checkPath(entry.Path) != nil {
 				t.Fatalf("accepted path %q", entry.Path)
+			}
+			if err := checkXattrs(entry.Xattrs, m.Xattrs); err != nil {
+				t.Fatalf("accepted attributes: %v", err)
 			}
 		}
 	})

@@ -78,7 +78,7 @@ func (w *Writer) describe(attributes Attributes) *Descriptor {
 func (w *Writer) assemble(d *Descriptor) (*Manifest, error) {
 	slices.SortFunc(w.entries, func(a, b *reading) int { return strings.Compare(a.entry.Path, b.entry.Path) })
 	table := newPartTable(d)
-	m := &Manifest{Set: d.Set, Source: d.Source, Counter: d.Counter, Previous: d.Previous}
+	m := &Manifest{Set: d.Set, Source: d.Source, Counter: d.Counter, Previous: d.Previous, Xattrs: w.cfg.Xattrs}
 	for i, r := range w.entries {
 		if i > 0 && w.entries[i-1].entry.Path == r.entry.Path {
 			return nil, failure.Invalid("files", "%q was added twice", r.entry.Path)

@@ -33,6 +33,11 @@ type Config struct {
 	PartBytes   int64 // plaintext after which a part is closed; default 64 MiB
 	Workers     int   // read, compress and encrypt in parallel; default: processors
 	MemoryBytes int64 // bound on part buffers; default 288 MiB (whole process then stays under 512 MiB)
+	// Xattrs names the extended attributes of files and directories to keep: a whole
+	// name, such as security.capability, or the beginning of names with its dot,
+	// such as user. for all of that namespace. Default: none. Access control lists
+	// are system.posix_acl_access and system.posix_acl_default. Those of links are not kept.
+	Xattrs []string
 	// ReadBytesPerSecond throttles reading so that a backup does not hurt the
 	// service; 0: unthrottled.
 	ReadBytesPerSecond int64
@@ -77,6 +82,7 @@ func (c Config) prepare() (Config, error) {
 	if c.SetID == "" {
 		c.SetID = NewSetID(c.Now(), c.Kind)
 	}
+	c.Xattrs = newXattrNames(c.Xattrs)
 	c.Trusted = append(keyring.TrustAlways(c.Signer.Public()), c.Trusted...)
 	// One part under construction for each worker must fit, or none would finish.
 	c.Workers = max(1, min(c.Workers, int(c.MemoryBytes/partReserve(c.PartBytes, c.SliceBytes))))
@@ -99,6 +105,9 @@ func (c *Config) validate() error {
 	if err := checkStores(c.Stores); err != nil {
 		return err
 	}
+	if err := c.validateXattrs(); err != nil {
+		return err
+	}
 	switch {
 	case c.MinStores < 1 || c.MinStores > len(c.Stores):
 		return failure.Invalid("min_stores", "is %d of %d stores", c.MinStores, len(c.Stores))
@@ -112,6 +121,14 @@ func (c *Config) validate() error {
 		return failure.Invalid("memory_bytes", "is %d, one part needs %d", c.MemoryBytes, partReserve(c.PartBytes, c.SliceBytes))
 	}
 	return nil
+}
+
+func (c *Config) validateXattrs() error {
+	names := xattrNames(c.Xattrs)
+	if err := names.validate(); err != nil {
+		return err
+	}
+	return requireXattrs(names)
 }
 
 // checkStores wants at least one store and different names.

@@ -24,7 +24,8 @@ type decoder struct {
 	pool sync.Pool // *zstd.Decoder
 }
 
-// open returns the decrypted, decompressed content of a fetched object, limited
+// open returns the decrypted, decompressed content of an object whose SHA-256 the
+// fetcher has compared, limited
 // to the plaintext size the descriptor states. release ends it.
 func (o *decoder) open(ctx context.Context, object Object, content *buffer) (plain io.Reader, release func(), err error) {
 	header := o.d.key(object.KeyID)
@@ -32,7 +33,7 @@ func (o *decoder) open(ctx context.Context, object Object, content *buffer) (pla
 	if err != nil {
 		return nil, nil, failure.Wrap(failure.ClassOf(err), err, "get session key of %s", object.Key)
 	}
-	sealed, err := seal.NewReader(content.reader(), session)
+	sealed, err := seal.NewCheckedReader(content.reader(), session)
 	if err != nil {
 		return nil, nil, failure.Wrap(failure.ClassOf(err), err, "decrypt %s", object.Key)
 	}

@@ -40,7 +40,11 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	base := t.TempDir()
+	return newFixtureIn(t, t.TempDir())
+}
+
+func newFixtureIn(t testing.TB, base string) *fixture {
+	t.Helper()
 	f := &fixture{t: t, state: filepath.Join(base, "state"), data: filepath.Join(base, "data"), space: filepath.Join(base, "space")}
 	for _, name := range []string{"s3", "gcs"} {
 		f.dirs = append(f.dirs, filepath.Join(base, name))

@@ -38,6 +38,7 @@ type Entry struct {
 	Target    string    // of a symlink; any bytes
 	CRC32C    uint32    // Castagnoli, of the whole content
 	Outcome   Outcome   //
+	Xattrs    []Xattr   // ascending by name, each once; only what the manifest's names match
 	Slices    []Slice   // ascending, not overlapping
 }
 
@@ -57,5 +58,6 @@ type Manifest struct {
 	Counter  uint64
 	Previous store.Digest
 	Parts    int
+	Xattrs   xattrNames // the extended attributes that were asked for
 	Entries  []Entry
 }

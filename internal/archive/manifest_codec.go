@@ -23,6 +23,7 @@ type headLine struct {
 	Counter  uint64       `json:"counter"`
 	Previous store.Digest `json:"previous"`
 	Parts    int          `json:"parts"`
+	Xattrs   []string     `json:"xattrs,omitempty"` // encoded; what the set keeps
 }
 
 type entryLine struct {
@@ -38,6 +39,13 @@ type entryLine struct {
 	CRC32C    string    `json:"crc32c"`
 	Outcome   Outcome   `json:"outcome"`
 	Slices    int       `json:"slices"`
+	Xattrs    int       `json:"xattrs,omitempty"`
+}
+
+type xattrLine struct {
+	Record string `json:"record"` // "xattr"
+	Name   string `json:"name"`
+	Value  string `json:"value"` // base64
 }
 
 type sliceLine struct {
@@ -61,14 +69,17 @@ func encodeManifest(w io.Writer, m *Manifest) error {
 	encoder := json.NewEncoder(buffered)
 	encoder.SetEscapeHTML(false)
 	slices := 0
-	err := encoder.Encode(headLine{"manifest", FormatVersion, m.Set, m.Source, m.Counter, m.Previous, m.Parts})
+	err := encoder.Encode(headLine{"manifest", FormatVersion, m.Set, m.Source, m.Counter, m.Previous, m.Parts, m.Xattrs.encode()})
 	for i := 0; i < len(m.Entries) && err == nil; i++ {
 		entry := &m.Entries[i]
 		err = encoder.Encode(entryLine{
 			"entry", encodeName(entry.Path), entry.Type, fmt.Sprintf("%04o", entry.Mode),
 			entry.UID, entry.GID, entry.ModTime.UTC().Format(time.RFC3339Nano), entry.SizeBytes, encodeName(entry.Target),
-			fmt.Sprintf("%08x", entry.CRC32C), entry.Outcome, len(entry.Slices),
+			fmt.Sprintf("%08x", entry.CRC32C), entry.Outcome, len(entry.Slices), len(entry.Xattrs),
 		})
+		for j := 0; j < len(entry.Xattrs) && err == nil; j++ {
+			err = encoder.Encode(entry.Xattrs[j].line())
+		}
 		for j := 0; j < len(entry.Slices) && err == nil; j++ {
 			s := &entry.Slices[j]
 			err = encoder.Encode(sliceLine{"slice", s.Offset, s.SizeBytes, s.SHA256, s.Part, s.Member})

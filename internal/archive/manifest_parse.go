@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxLineBytes  = 64 << 10
+	maxLineBytes  = 128 << 10 // an attribute's value in base64 is the longest
 	maxSliceBytes = 32 << 20
 )
 
@@ -32,7 +32,8 @@ type manifestParser struct {
 	lines *bufio.Scanner
 	line  int
 	parts int
-	last  string // path of the previous entry
+	asked xattrNames // of the head
+	last  string     // path of the previous entry
 }
 
 func (p *manifestParser) parse() (*Manifest, error) {
@@ -43,7 +44,11 @@ func (p *manifestParser) parse() (*Manifest, error) {
 	if head.Record != "manifest" || head.Format != FormatVersion || head.Parts != p.parts {
 		return nil, failure.New(failure.Corrupt, "begins with record %.20q, format %d, %d parts", head.Record, head.Format, head.Parts)
 	}
-	m := &Manifest{Set: head.Set, Source: head.Source, Counter: head.Counter, Previous: head.Previous, Parts: head.Parts}
+	var err error
+	if p.asked, err = decodeXattrNames(head.Xattrs); err != nil {
+		return nil, err
+	}
+	m := &Manifest{Set: head.Set, Source: head.Source, Counter: head.Counter, Previous: head.Previous, Parts: head.Parts, Xattrs: p.asked}
 	slices := 0
 	for {
 		raw, err := p.raw()
@@ -105,6 +110,9 @@ func (p *manifestParser) entry(raw []byte) (Entry, error) {
 		return Entry{}, failure.New(failure.Corrupt, "entry %.80q is out of order", line.Path)
 	}
 	p.last = entry.Path
+	if entry.Xattrs, err = p.xattrs(line.Xattrs); err != nil {
+		return Entry{}, err
+	}
 	// Each slice needs a line, so the input's length bounds what is allocated.
 	for range line.Slices {
 		s, err := p.slice()
@@ -155,6 +163,8 @@ func (e *Entry) check() error {
 		return failure.New(failure.Corrupt, "entry %.80q has type %.20q", e.Path, e.Type)
 	case e.Type != TypeFile && (len(e.Slices) > 0 || e.SizeBytes != 0):
 		return failure.New(failure.Corrupt, "entry %.80q is no file but has content", e.Path)
+	case len(e.Xattrs) > 0 && (e.Type == TypeSymlink || e.Outcome == Vanished):
+		return failure.New(failure.Corrupt, "entry %.80q has extended attributes, which its type or outcome cannot", e.Path)
 	case (e.Type == TypeSymlink) != (e.Target != ""):
 		return failure.New(failure.Corrupt, "entry %.80q and its link target disagree", e.Path)
 	}

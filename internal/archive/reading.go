@@ -38,7 +38,7 @@ type readSlice struct {
 // unreadable settles a file that could not be looked at or opened.
 func (r *reading) unreadable(err error) (*reading, error) {
 	if errors.Is(err, fs.ErrNotExist) && r.file.Policy == Live {
-		r.entry.Outcome, r.entry.SizeBytes, r.entry.CRC32C = Vanished, 0, 0
+		r.entry.Outcome, r.entry.SizeBytes, r.entry.CRC32C, r.entry.Xattrs = Vanished, 0, 0, nil
 		return r, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,11 +47,14 @@ func (r *reading) unreadable(err error) (*reading, error) {
 	return nil, failure.Wrap(classOfFile(err), err, "read %q", r.file.Path)
 }
 
+// openToRead neither waits for a pipe's writer nor follows a link.
+const openToRead = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOFOLLOW
+
 // open opens the file once for all workers. A file replaced by a link or a pipe
 // since it was looked at is refused by the flags and the check.
 func (r *reading) open() error {
 	r.once.Do(func() {
-		r.handle, r.openErr = r.file.Root.OpenFile(r.file.name(), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+		r.handle, r.openErr = r.file.Root.OpenFile(r.file.name(), openToRead, 0)
 		if r.openErr == nil {
 			if info, err := r.handle.Stat(); err != nil || !info.Mode().IsRegular() {
 				r.openErr = errors.Join(err, failure.New(failure.CheckFailed, "%q is no longer a regular file", r.file.Path))

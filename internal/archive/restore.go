@@ -34,6 +34,10 @@ type RestoreConfig struct {
 	Delta bool
 	// RemoveExtra removes what is in the target but not in the set. Delta only.
 	RemoveExtra bool
+	// BestEffortXattrs goes on where an extended attribute cannot be set or removed
+	// for want of privilege or support, and lists it in Result.XattrsLeft. Otherwise
+	// that is an error naming file and attribute.
+	BestEffortXattrs bool
 	// Workspace is a directory for the marker that lets a killed restore go on.
 	// Default: Target itself, and then the marker is removed at the end. A
 	// workspace keeps it, so that running again checks and changes nothing.
@@ -53,6 +57,8 @@ type Result struct {
 	BytesKept    int64 // content found right on disk
 	Removed      []string
 	Repairs      []Repair
+	XattrsLeft   []XattrLeft // not as in the set: the first 1000; BestEffortXattrs only
+	XattrsUnset  int64       // how many there are
 	Anomalies    []Anomaly
 	FetchedParts int64
 	FetchedBytes int64
@@ -95,6 +101,7 @@ type restore struct {
 	fresh    bool // nothing was there before: holes need no zeros
 	last     map[string]bool
 	held     heldFiles
+	leftover leftXattrs
 	counts   counts
 }
 
@@ -172,5 +179,6 @@ func (r *restore) fillResult() {
 	r.result.BytesWritten, r.result.BytesKept = r.counts.written.Load(), r.counts.kept.Load()
 	r.result.Files = int64(len(r.entries))
 	r.result.Repairs = slices.Clone(r.fetcher.repairs)
+	r.result.XattrsLeft, r.result.XattrsUnset = slices.Clone(r.leftover.first), r.leftover.seen
 	r.result.FetchedParts, r.result.FetchedBytes = r.fetcher.objects, r.fetcher.fetched
 }

@@ -78,7 +78,7 @@ func (r *restore) holdsLast(dir string) bool {
 	return false
 }
 
-// seal gives one entry its owner, mode and time, where it has others, and syncs it
+// seal gives one entry its owner, mode, extended attributes and time, where it has others, and syncs it
 // where the sync of its file system does not. What is as it should be stays
 // untouched: a changed time alone would cost a journal commit.
 func (r *restore) seal(entry *Entry) error {
@@ -102,6 +102,7 @@ func (r *restore) seal(entry *Entry) error {
 	if !owned || unixMode(info.Mode()) != entry.Mode { // a new owner clears the set-ID bits
 		err = errors.Join(err, file.Chmod(goMode(entry.Mode)))
 	}
+	err = errors.Join(err, r.sealXattrs(entry, file))
 	if !info.ModTime().Equal(entry.ModTime) {
 		err = errors.Join(err, m.root.Chtimes(name, time.Time{}, entry.ModTime))
 	}

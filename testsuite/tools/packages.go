@@ -30,6 +30,11 @@ var needed = []debianPackage{
 	{"ca-certificates", haveCertificates},
 }
 
+// examiners are what tests look with.
+var examiners = []debianPackage{
+	{"attr", have("setfattr")},
+}
+
 // peers are what the benchmark measures against, beside tar, gzip and gpg.
 var peers = []debianPackage{
 	{"pgbackrest", have("pgbackrest")},
@@ -43,6 +48,8 @@ func packagesFor(need string) []debianPackage {
 		return nil
 	case needBench:
 		return slices.Concat(needed, peers)
+	case needAll:
+		return slices.Concat(needed, examiners)
 	default:
 		return needed
 	}

@@ -46,11 +46,22 @@ type Reader struct {
 
 // NewReader opens a whole object: key header, then message.
 func NewReader(object io.Reader, key keyring.SessionKey) (*Reader, error) {
+	return newReader(object, key, false)
+}
+
+// NewCheckedReader is NewReader for an object whose SHA-256 was compared with a
+// signed record: the default mode's modification detection code, an SHA-1 over
+// everything, is then only looked at for its place.
+func NewCheckedReader(object io.Reader, key keyring.SessionKey) (*Reader, error) {
+	return newReader(object, key, true)
+}
+
+func newReader(object io.Reader, key keyring.SessionKey, checked bool) (*Reader, error) {
 	body, err := findEncrypted(object)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := openOuter(body, key)
+	inner, err := openOuter(body, key, checked)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +89,10 @@ func findEncrypted(object io.Reader) (*packet.SymmetricallyEncrypted, error) {
 	return nil, failure.New(failure.Corrupt, "message has more than %d recipients", maxHeaderPackets)
 }
 
-func openOuter(body *packet.SymmetricallyEncrypted, key keyring.SessionKey) (io.ReadCloser, error) {
+func openOuter(body *packet.SymmetricallyEncrypted, key keyring.SessionKey, checked bool) (io.ReadCloser, error) {
 	switch {
 	case body.IntegrityProtected && body.Version == 1 && key.Mode() == keyring.CFB:
-		inner, err := newCFBReader(body.Contents, key.Bytes())
+		inner, err := newCFBReader(body.Contents, key.Bytes(), checked)
 		return io.NopCloser(inner), err
 	case body.IntegrityProtected && body.Version == 2 && key.Mode() == keyring.GCM &&
 		body.Cipher == packet.CipherAES256:
