@@ -25,8 +25,8 @@ type decoder struct {
 }
 
 // open returns the decrypted, decompressed content of an object whose SHA-256 the
-// fetcher has compared, limited
-// to the plaintext size the descriptor states. release ends it.
+// fetcher has compared, limited to the plaintext size the descriptor states.
+// release ends it.
 func (o *decoder) open(ctx context.Context, object Object, content *buffer) (plain io.Reader, release func(), err error) {
 	header := o.d.key(object.KeyID)
 	session, err := o.keys.SessionKey(ctx, string(header.Set), header.PKESK)

@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"context"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -49,6 +50,44 @@ func TestSealOpenSizes(t *testing.T) {
 			if err != nil || !bytes.Equal(got, plain) {
 				t.Fatalf("mode %d size %d: %v, equal %v", mode, size, err, bytes.Equal(got, plain))
 			}
+		}
+	}
+}
+
+// TestCheckedReader: without the code's sum everything else is still looked at.
+func TestCheckedReader(t *testing.T) {
+	t.Parallel()
+	recipients, private, _ := testKeys(t)
+	plain := randomBytes(100_000)
+	sealed, err := Seal(plain, "x", recipients, keyring.CFB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := Header(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := private.SessionKey(t.Context(), "x", header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(object []byte) ([]byte, error) {
+		r, err := NewCheckedReader(bytes.NewReader(object), key)
+		if err != nil {
+			return nil, err
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		return inflate(bytes.NewReader(content), int64(len(plain)))
+	}
+	if got, err := read(sealed); err != nil || !bytes.Equal(got, plain) {
+		t.Fatalf("read: %v, equal %v", err, bytes.Equal(got, plain))
+	}
+	for _, cut := range []int{1, 10, 22, 23, 1000, 50_000} {
+		if _, err := read(sealed[:len(sealed)-cut]); !failure.Is(err, failure.Corrupt) {
+			t.Errorf("%d bytes short: %v", cut, err)
 		}
 	}
 }
