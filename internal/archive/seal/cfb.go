@@ -107,8 +107,8 @@ type cfbReader struct {
 	feedback [blockBytes]byte
 	cipher   [cfbBufBytes]byte
 	stream   [cfbBufBytes]byte
-	plain    []byte // decrypted, not yet handed out; its last mdcBytes are held back until the end
-	store    []byte // backing array of plain
+	plain    []byte    // decrypted, not yet handed out; its last mdcBytes are held back until the end
+	store    []byte    // backing array of plain
 	mdc      hash.Hash // nil: not computed
 	skip     int       // bytes of the random prefix still to drop
 	done     bool
