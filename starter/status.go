@@ -65,7 +65,7 @@ over, and then ends with the run's own exit status.`,
 
 func queryStatus(ctx context.Context, temporal client.Client, run, runID string) (runbook.Status, error) {
 	var status runbook.Status
-	value, err := temporal.QueryWorkflow(ctx, run, runID, runbook.QueryStatus)
+	value, err := ask(ctx, temporal, run, runID, runbook.QueryStatus)
 	if err == nil {
 		err = value.Get(&status)
 	}
@@ -108,7 +108,7 @@ func (a *app) listRuns(ctx context.Context, temporal client.Client) error {
 
 func (a *app) showTimeline(ctx context.Context, temporal client.Client, run string) error {
 	var timeline runbook.Timeline
-	value, err := temporal.QueryWorkflow(ctx, run, "", runbook.QueryTimeline)
+	value, err := ask(ctx, temporal, run, "", runbook.QueryTimeline)
 	if err == nil {
 		err = value.Get(&timeline)
 	}

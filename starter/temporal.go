@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 
@@ -63,6 +65,9 @@ func served(err error, run string) error {
 	case errors.As(err, &started):
 		return failure.New(failure.Refused, "run %s is already under way; one service has one run at a time", run).
 			WithHint("starter status --run %s", run)
+	case notYet(err):
+		return failure.New(failure.Unavailable, "run %s cannot be asked yet: it is about to begin, or to go on with a new history", run).
+			WithHint("starter status --run %s", run)
 	case errors.As(err, &exceeded):
 		return failure.New(failure.Unavailable, "nobody answered for %s in time: %s", run, err).
 			WithHint("is a worker polling its queue? worker run --plan FILE --queues %s; temporal task-queue describe --task-queue %s", controlQueue, controlQueue)
@@ -72,4 +77,38 @@ func served(err error, run string) error {
 		return failure.Wrap(failure.Unavailable, err, "ask Temporal about %s", run)
 	}
 	return boundary.In(err)
+}
+
+// notYet says that a query reached a run before it had begun to answer any: a run
+// does so with its first task, also after it went on with a new history.
+func notYet(err error) bool {
+	var failed *serviceerror.QueryFailed
+	return errors.As(err, &failed) && strings.Contains(failed.Message, "unknown queryType")
+}
+
+// How long a run may take to begin, and how often it is asked meanwhile.
+const (
+	beginPatience = 5 * time.Second
+	beginPoll     = 200 * time.Millisecond
+)
+
+// ask queries a run. One that has not begun to answer is asked again for a while.
+func ask(ctx context.Context, from client.Client, run, runID, query string) (converter.EncodedValue, error) {
+	patience := time.NewTimer(beginPatience)
+	defer patience.Stop()
+	tick := time.NewTicker(beginPoll)
+	defer tick.Stop()
+	for {
+		value, err := from.QueryWorkflow(ctx, run, runID, query)
+		if !notYet(err) {
+			return value, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-patience.C:
+			return nil, err
+		case <-tick.C:
+		}
+	}
 }

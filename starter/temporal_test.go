@@ -21,6 +21,7 @@ func TestWhatTemporalAnswersHasAClass(t *testing.T) {
 		"no such run":    {serviceerror.NewNotFound("workflow not found"), failure.NotFound},
 		"no worker":      {serviceerror.NewDeadlineExceeded("context deadline exceeded"), failure.Unavailable},
 		"server busy":    {serviceerror.NewUnavailable("busy"), failure.Unavailable},
+		"not begun":      {serviceerror.NewQueryFailed("unknown queryType status. KnownQueryTypes=[__stack_trace]"), failure.Unavailable},
 		"second run":     {serviceerror.NewWorkflowExecutionAlreadyStarted("started", "", ""), failure.Refused},
 		"refused by run": {boundary.Out(failure.New(failure.Refused, "wrong role")), failure.Refused},
 		"wrapped":        {temporal.NewApplicationError("bad", string(failure.Corrupt)), failure.Corrupt},

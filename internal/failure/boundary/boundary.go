@@ -52,7 +52,8 @@ func In(err error) error {
 	}
 	var timeout *temporal.TimeoutError
 	if errors.As(err, &timeout) {
-		return failure.New(failure.Unavailable, "timed out (%s): %s", timeout.TimeoutType(), timeout.Message())
+		return failure.New(failure.Unavailable, "timed out (%s): %s", timeout.TimeoutType(), timeout.Message()).
+			WithHint("look at the worker of that queue: that it runs, what it logs, and that its host's clock is right, since one that is ahead ends an activity before it begins")
 	}
 	var panicked *temporal.PanicError
 	if errors.As(err, &panicked) {
