@@ -7,6 +7,8 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/binding"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/fence"
 	"github.com/terragonlabs/holdfast/internal/pg/inspect"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
@@ -24,7 +26,7 @@ func liveServer(ctx context.Context, database plan.Database, host plan.DatabaseH
 	}
 	findings := []liveFinding{passed(subject, "answers", fmt.Sprintf("PostgreSQL %d, timeline %d", report.Major(), report.Timeline)), roleFinding(subject, host, report)}
 	if host.Role == plan.DatabasePrimary {
-		findings = append(findings, archiveMode(subject, report), archiverFinding(subject, report, time.Now()))
+		findings = append(findings, archiveMode(subject, report), archiverFinding(subject, report, time.Now()), writersFinding(ctx, subject, database, server))
 	}
 	return append(findings,
 		settingFinding(subject, report, "full_page_writes", "pages torn by a crash could not be mended from the log"),
@@ -84,6 +86,23 @@ func archiverFinding(subject string, report inspect.Report, now time.Time) liveF
 		return liveFinding{Subject: subject, Check: check, Status: liveUnknown, Detail: "nothing was archived since the server's statistics began: SELECT pg_switch_wal()"}
 	}
 	return passed(subject, check, fmt.Sprintf("%s, %s ago", *archiver.LastArchived, now.Sub(*archiver.LastAt).Round(time.Second)))
+}
+
+// writersFinding asks who could write besides the roles that a recovery fences:
+// its fence would fail for each, in the middle of an incident.
+func writersFinding(ctx context.Context, subject string, database plan.Database, server pg.Server) liveFinding {
+	const check = "nobody but the plan's roles may write"
+	opts := fence.Options{Databases: []string{database.DBName}, Allowed: database.UnfencedRoles}
+	for _, role := range database.Roles {
+		opts.Roles = append(opts.Roles, role.Name)
+	}
+	others, err := fence.Others(ctx, server, opts)
+	if err == nil && len(others) > 0 {
+		err = failure.New(failure.CheckFailed, "others may, for whom the fence of a recovery would fail: %s", fence.Name(others)).
+			WithHint("REVOKE the right, or ALTER ROLE … NOLOGIN and end its sessions; a role of the application belongs into databases[].roles, "+
+				"and one that is to go on writing during a recovery into databases[].unfenced_roles of %s", database.Name)
+	}
+	return judged(subject, check, err)
 }
 
 // settingFinding judges a setting that must be on, for the reason given.

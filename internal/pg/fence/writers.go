@@ -76,38 +76,64 @@ SELECT coalesce(
 	(SELECT format('it may create schemas as %s', rolname) FROM held
 		WHERE has_database_privilege(oid, current_database(), 'CREATE') LIMIT 1), '') AS makes`
 
-// requireNoOthers refuses a fence that leaves somebody who may change what the
-// databases hold: sessions of roles outside it, and roles that may log in at any
-// time. Superusers without a session are people, whom no fence stops.
-func requireNoOthers(ctx context.Context, server pg.Server, opts Options) error {
-	var left []string
+// Other is a role outside a fence that may change what a database holds.
+type Other struct {
+	Role     string
+	Database string
+	Sessions int // in the database now
+	Why      string
+}
+
+// String is one line: the role, its sessions, and why.
+func (o Other) String() string { return fmt.Sprintf("%s (%d sessions): %s", o.Role, o.Sessions, o.Why) }
+
+// Others returns who may change what opts.Databases hold besides opts.Roles,
+// opts.Allowed and server's own role: roles with a session there, and roles that
+// may log in at any time. Superusers without a session are people, whom no fence
+// stops. It only looks; a fence is not needed.
+func Others(ctx context.Context, server pg.Server, opts Options) ([]Other, error) {
+	var left []Other
 	for _, database := range opts.Databases {
 		err := server.In(database).Do(ctx, func(conn *pgx.Conn) error {
-			found, err := othersIn(ctx, conn, server.User, opts)
+			found, err := othersIn(ctx, conn, database, slices.Concat(opts.Roles, opts.Allowed, []string{server.User}))
 			left = append(left, found...)
 			return err
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if len(left) == 0 {
-		return nil
+	return left, nil
+}
+
+// requireNoOthers refuses a fence that leaves somebody who may write.
+func requireNoOthers(ctx context.Context, server pg.Server, opts Options) error {
+	left, err := Others(ctx, server, opts)
+	if err != nil || len(left) == 0 {
+		return err
 	}
 	return failure.New(failure.CheckFailed, "the fence on %s is up for %s, but others may still write: %s",
-		server, strings.Join(opts.Roles, ", "), strings.Join(left, "; ")).
+		server, strings.Join(opts.Roles, ", "), Name(left)).
 		WithHint("end their sessions and ALTER ROLE … NOLOGIN, then retry this step; if one must go on writing, name it in the plan's databases[].unfenced_roles")
 }
 
-// other is a role that is not fenced and is in the database, or may come in.
-type other struct {
+// Name lists others in one line.
+func Name(others []Other) string {
+	lines := make([]string, len(others))
+	for i, one := range others {
+		lines[i] = one.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// candidate is a role that is not known and is in the database, or may come in.
+type candidate struct {
 	Name     string `db:"name"`
 	Sessions int    `db:"sessions"`
 }
 
-func othersIn(ctx context.Context, conn *pgx.Conn, own string, opts Options) ([]string, error) {
-	known := slices.Concat(opts.Roles, opts.Allowed, []string{own})
-	others, err := pg.Rows[other](ctx, conn, maxOthers, "look for others who may write", `SELECT r.rolname::text AS name, count(a.pid)::int AS sessions
+func othersIn(ctx context.Context, conn *pgx.Conn, database string, known []string) ([]Other, error) {
+	candidates, err := pg.Rows[candidate](ctx, conn, maxOthers, "look for others who may write", `SELECT r.rolname::text AS name, count(a.pid)::int AS sessions
 		FROM pg_roles r LEFT JOIN pg_stat_activity a ON a.usesysid = r.oid AND a.datname = current_database() AND a.backend_type = 'client backend'
 		WHERE r.rolname <> ALL($1) AND (a.pid IS NOT NULL OR r.rolcanlogin AND NOT r.rolsuper AND r.rolconnlimit <> 0
 			AND has_database_privilege(r.oid, current_database(), 'CONNECT'))
@@ -115,14 +141,14 @@ func othersIn(ctx context.Context, conn *pgx.Conn, own string, opts Options) ([]
 	if err != nil {
 		return nil, err
 	}
-	var left []string
-	for _, one := range others {
+	var left []Other
+	for _, one := range candidates {
 		rights, err := rightsOf(ctx, conn, one.Name)
 		if err != nil {
 			return nil, err
 		}
 		if rights.Writes != "" {
-			left = append(left, fmt.Sprintf("%s (%d sessions): %s", one.Name, one.Sessions, rights.Writes))
+			left = append(left, Other{Role: one.Name, Database: database, Sessions: one.Sessions, Why: rights.Writes})
 		}
 	}
 	return left, nil
