@@ -39,31 +39,44 @@ func (r *restoring) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	process, err := c.Process(ctx)
-	if err != nil {
-		return err
-	}
-	target := r.replayTarget()
-	if process.Life != cluster.Running {
-		err = replay.Configure(ctx, c, replay.Config{
-			Target: target, Superuser: r.database.Superuser,
-			RestoreCommand: fmt.Sprintf("%s --config %s fetch %%f %%p", shellWord(tool), shellWord(file)),
-		})
-		if err != nil {
-			return err
-		}
+	config := replay.Config{
+		Target: r.replayTarget(), Superuser: r.database.Superuser,
+		RestoreCommand: fmt.Sprintf("%s --config %s fetch %%f %%p", shellWord(tool), shellWord(file)),
 	}
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() {
 		served <- walship.Serve(serving, walship.Options{Settings: made, Stores: r.stores, Keys: r.keys})
 	}()
-	err = r.follow(ctx, c, target)
+	err = r.feed(ctx, c, config)
 	stop()
 	if ended := <-served; ended != nil && err != nil {
 		return errors.Join(err, ended)
 	}
 	return err
+}
+
+// feed brings the server to its target while its WAL is served. One that an earlier
+// call left running may give up meanwhile, since nobody served it after that call
+// was killed: it is started again.
+func (r *restoring) feed(ctx context.Context, c *cluster.Cluster, config replay.Config) error {
+	found, err := c.Process(ctx)
+	if err != nil {
+		return err
+	}
+	if found.Life == cluster.Running {
+		err := r.follow(ctx, c, config.Target)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if now, lookErr := c.Process(ctx); lookErr != nil || now.Life == cluster.Running {
+			return errors.Join(err, lookErr)
+		}
+	}
+	if err := replay.Configure(ctx, c, config); err != nil {
+		return err
+	}
+	return r.follow(ctx, c, config.Target)
 }
 
 // follow runs the server to its target and compares.

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -25,12 +24,12 @@ func TestKilledAtEveryStep(t *testing.T) {
 		noticing(o)
 		o.Size = dataset.Size{Experiments: 2_000, Results: 40_000, Models: 1_000} // so that a fetch is not over at once
 	})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 6*time.Minute)
-	defer cancel()
-	h.ctx = ctx
+	h.within(t, 6*time.Minute)
 	damage := h.damage(t, scenario.Delete)
+	restored := filepath.Join(h.Primary.Workspace, "run-*", "data")
 	reaper := newReaper(t, h, map[string]func() (bool, error){
-		"postgres.FetchBase": h.filesArrive, "postgres.Replay": h.copyRuns, "postgres.SwapIn": h.portIsClosed,
+		"postgres.FetchBase": there(filepath.Join(restored, "*")), "postgres.Replay": there(filepath.Join(restored, "postmaster.pid")),
+		"postgres.SwapIn": h.portIsClosed,
 	})
 	_, err := h.Start(h.ctx, damage)
 	h.must(t, err)
@@ -49,18 +48,6 @@ func TestKilledAtEveryStep(t *testing.T) {
 		t.Errorf("kept aside: %v, %v", aside, err)
 	}
 	h.requireTruth(t, damage)
-}
-
-// filesArrive says that a set is being restored: its first files are there.
-func (h *house) filesArrive() (bool, error) {
-	found, err := filepath.Glob(filepath.Join(h.Primary.Workspace, "run-*", "data", "*"))
-	return len(found) > 0, err
-}
-
-// copyRuns says that the restored copy replays: its server has started.
-func (h *house) copyRuns() (bool, error) {
-	found, err := filepath.Glob(filepath.Join(h.Primary.Workspace, "run-*", "data", "postmaster.pid"))
-	return len(found) > 0, err
 }
 
 // portIsClosed says that the cut-over is between the two clusters: nobody serves.
