@@ -1,6 +1,8 @@
 package routing_test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,11 +19,13 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/testsuite/tlstest"
 )
 
 // pooler is a real PgBouncer with two entries, and a plan that names it.
 type pooler struct {
 	config string
+	port   int
 	plan   *plan.Plan
 	at     routing.Input
 }
@@ -37,15 +41,16 @@ func program(t *testing.T) string {
 	return ""
 }
 
-func start(t *testing.T) *pooler {
+func start(t *testing.T, settings ...string) *pooler {
 	t.Helper()
 	dir, port, owner := pgtest.Dir(t), pgtest.Port(t), pgtest.Owner(t)
-	p := &pooler{config: filepath.Join(dir, "pgbouncer.ini")}
+	p := &pooler{config: filepath.Join(dir, "pgbouncer.ini"), port: port}
 	require.NoError(t, owner.WriteFile(filepath.Join(dir, "users.txt"), []byte(`"boss" ""`+"\n"), 0o600))
 	require.NoError(t, owner.WriteFile(p.config, []byte(strings.Join([]string{
 		"[databases]", "desk = host=127.0.0.1 port=6001 dbname=Bookings", "desk_read = host=127.0.0.1 port=6001 dbname=Bookings pool_size=5", "",
 		"[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + strconv.Itoa(port), "unix_socket_dir = " + dir,
-		"auth_type = any", "auth_file = " + filepath.Join(dir, "users.txt"), "admin_users = boss", "",
+		"auth_type = any", "auth_file = " + filepath.Join(dir, "users.txt"), "admin_users = boss",
+		strings.Join(settings, "\n"), "",
 	}, "\n")), 0o600))
 	process := exec.CommandContext(t.Context(), program(t), p.config)
 	process.SysProcAttr = owner.Attributes()
@@ -97,6 +102,59 @@ func TestReadersAreSentThereAndBack(t *testing.T) {
 	_, err = activities.SendReaders(t.Context(), routing.Redirection{Input: p.at, To: from})
 	require.NoError(t, err)
 	require.Equal(t, before, p.text(t), "nothing is left of the detour")
+}
+
+// TestAdminConsoleElsewhereMustProveItsName: where nothing is said, a console that
+// is not on this machine by its name is reached encrypted and proven, or not at all.
+func TestAdminConsoleElsewhereMustProveItsName(t *testing.T) {
+	t.Parallel()
+	const elsewhere = "LOCALHOST" // this machine, under a name that is not known for its own
+	right, wrong := tlstest.New(t), tlstest.New(t)
+	cert, key := serverFiles(t, right)
+	encrypted := start(t, "client_tls_sslmode = allow", "client_tls_cert_file = "+cert, "client_tls_key_file = "+key)
+	plain := start(t)
+	for name, row := range map[string]struct {
+		pooler *pooler
+		host   string
+		more   string
+		fails  string // "": it does not
+	}{
+		"the right authority":    {encrypted, elsewhere, "sslrootcert=" + right.File, ""},
+		"another authority":      {encrypted, elsewhere, "sslrootcert=" + wrong.File, "certificate"},
+		"in the clear":           {plain, elsewhere, "sslrootcert=" + right.File, "TLS"},
+		"in the clear, as asked": {plain, elsewhere, "sslmode=disable", ""},
+		"this machine":           {plain, "127.0.0.1", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here := *row.pooler.plan
+			here.Databases = append([]plan.Database(nil), here.Databases...)
+			here.Databases[0].Endpoint.AdminConn = fmt.Sprintf("host=%s port=%d user=boss dbname=pgbouncer %s", row.host, row.pooler.port, row.more)
+			_, err := routing.New(&here).Readers(t.Context(), row.pooler.at)
+			if row.fails == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, failure.Unavailable, failure.ClassOf(boundary.In(err)), err)
+			require.ErrorContains(t, err, row.fails)
+			require.Contains(t, failure.HintOf(boundary.In(err)), "sslrootcert")
+		})
+	}
+}
+
+// serverFiles are a certificate and its key that the server's account can read.
+func serverFiles(t *testing.T, by tlstest.Authority) (cert, key string) {
+	t.Helper()
+	pair, dir := by.Server(t), pgtest.Dir(t)
+	secret, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	require.NoError(t, err)
+	cert, key = filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
+	for name, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		require.NoError(t, pgtest.Owner(t).WriteFile(name, pem.EncodeToMemory(block), 0o600))
+	}
+	return cert, key
 }
 
 func TestRefused(t *testing.T) {

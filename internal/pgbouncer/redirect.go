@@ -7,12 +7,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 )
 
 // Pooler is one PgBouncer instance on this host.
 type Pooler struct {
 	ConfigFile string // the file that holds the entries, the main one or one it includes
-	Admin      string // connection string of the admin console (database pgbouncer)
+	// Admin is the connection string of the admin console (database pgbouncer). On
+	// another machine it must prove its name, sslmode=verify-full, unless the string
+	// says how.
+	Admin string
 }
 
 // Current returns where PgBouncer itself says that entry leads.
@@ -69,15 +73,20 @@ func confirm(ctx context.Context, conn *pgx.Conn, entry string, want Server) err
 }
 
 func (p Pooler) connect(ctx context.Context) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(p.Admin)
+	text, err := conninfo.Secure(p.Admin)
 	if err != nil {
-		return nil, failure.Invalid("endpoint.admin", "not a connection string")
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(text)
+	if err != nil {
+		return nil, failure.Invalid("endpoint.admin_conn", "not a connection string")
 	}
 	// The admin console speaks the simple query protocol only.
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, failure.New(failure.Unavailable, "connect to the PgBouncer admin console at %s:%d: %s", config.Host, config.Port, err)
+		return nil, failure.New(failure.Unavailable, "connect to the PgBouncer admin console at %s:%d: %s", config.Host, config.Port, err).
+			WithHint("another machine must prove its name: give PgBouncer a certificate (client_tls_sslmode) and endpoint.admin_conn its authority (sslrootcert=FILE), or say there how to connect (sslmode=…)")
 	}
 	return conn, nil
 }

@@ -91,7 +91,8 @@ type Endpoint struct {
 	Host string `json:"host,omitempty"`
 	// ConfigFile that is rewritten at a cut-over, absolute.
 	ConfigFile string `json:"config_file,omitempty"`
-	// AdminConn is the libpq connection string of the admin console, without password.
+	// AdminConn is the libpq connection string of the admin console, without password. A console on another machine must prove
+	// its name, sslmode=verify-full, unless the string says how.
 	AdminConn string `json:"admin_conn,omitempty"`
 	// AdminPassword of the admin console.
 	AdminPassword SecretRef `json:"admin_password,omitempty"`
