@@ -53,6 +53,7 @@ func bench(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	for _, group := range groups() {
 		if err := w.measureGroup(ctx, group); err != nil {
+			fmt.Print("\nInterrupted. Measured until then:\n", w.results.table())
 			return err
 		}
 	}
