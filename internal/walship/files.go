@@ -51,10 +51,14 @@ func readAllBounded(r io.Reader, what string, maxBytes int64) ([]byte, error) {
 }
 
 // writeDurably replaces the file at path by content: temporary file, fsync,
-// rename, fsync of the directory. After a crash the old or the new is there.
+// rename, fsync of the directory. After a crash the old or the new is there. What
+// could not be written takes no space: on a full disk it would be what fills it.
 func writeDurably(path string, content []byte) error {
 	temporary := path + ".tmp"
 	if err := writeSynced(temporary, content); err != nil {
+		if leftover := os.Remove(temporary); leftover != nil && !errors.Is(leftover, fs.ErrNotExist) {
+			return errors.Join(err, classFile(leftover, "remove %s", temporary))
+		}
 		return err
 	}
 	if err := os.Rename(temporary, path); err != nil {

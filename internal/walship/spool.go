@@ -166,7 +166,7 @@ func (s *spool) settle(key, storeName string) error {
 	}
 	e.Lacking = slices.DeleteFunc(slices.Clone(e.Lacking), func(name string) bool { return name == storeName })
 	if len(e.Lacking) > 0 {
-		return s.writeEntry(e)
+		return s.note(e)
 	}
 	// The entry goes first: a body without an entry is a leftover, an entry
 	// without its body would be a loss.
@@ -180,6 +180,18 @@ func (s *spool) settle(key, storeName string) error {
 		s.bytes -= e.Size
 	}
 	return nil
+}
+
+// note remembers that fewer stores lack an object. On a full disk that stays in
+// memory: what is on disk makes the next daemon offer the object once more, which
+// changes nothing, and a spool that could not forget would never have room again.
+func (s *spool) note(e entry) error {
+	err := s.writeEntry(e)
+	if failure.Is(err, failure.InsufficientSpace) {
+		s.entries[e.Key] = e
+		return nil
+	}
+	return err
 }
 
 // lackedBy returns what a store lacks, oldest first, files before tail pieces.
