@@ -214,7 +214,8 @@ for part in $(cut -d' ' -f1 "$work/slices" | sort -nu); do
 done
 
 # 6. Owners (as root), then extended attributes, as a new owner clears some, and as
-# a mode may forbid setting them.
+# a mode may forbid setting them. An access control list is a mode, too: the entry's
+# last attribute goes first, so that user.* are set before system.posix_acl_*.
 if [ "$(id -u)" = 0 ]; then
 	while read -r type mode uid gid mtime size path link; do
 		locate "$path"
@@ -222,6 +223,7 @@ if [ "$(id -u)" = 0 ]; then
 	done <"$work/entries"
 fi
 setfattr=$(command -v setfattr || echo false)
+tac "$work/xattrs" >"$work/attributes"
 left=0
 while read -r path name value; do
 	locate "$path"
@@ -234,7 +236,7 @@ while read -r path name value; do
 		echo "left: extended attribute $name of $path" >&2
 		left=$((left + 1))
 	}
-done <"$work/xattrs"
+done <"$work/attributes"
 
 # 7. Modes and times; directories last, deepest first.
 finish() {

@@ -38,7 +38,7 @@ func xattrDir(t *testing.T) string {
 	for _, dir := range candidates {
 		err := errors.Join(
 			unix.Setxattr(dir, "user.probe", []byte("x"), 0), unix.Removexattr(dir, "user.probe"),
-			unix.Setxattr(dir, aclAccess, acl(7, 7), 0), unix.Removexattr(dir, aclAccess),
+			unix.Setxattr(dir, aclAccess, acl(7, 7, 7), 0), unix.Removexattr(dir, aclAccess),
 			os.Chmod(dir, 0o700),
 		)
 		if err == nil {
@@ -53,13 +53,13 @@ func xattrDir(t *testing.T) string {
 
 // acl is a list in the kernel's form (linux/posix_acl_xattr.h): owner, one named
 // user, the group with nothing, the mask, others with nothing.
-func acl(named, mask uint16) []byte {
+func acl(owner, named, mask uint16) []byte {
 	const nobody, everybody = 65534, 0xffffffff
 	list := binary.LittleEndian.AppendUint32(nil, 2)
 	for _, entry := range []struct {
 		tag, permissions uint16
 		id               uint32
-	}{{1, 7, everybody}, {2, named, nobody}, {4, 0, everybody}, {0x10, mask, everybody}, {0x20, 0, everybody}} {
+	}{{1, owner, everybody}, {2, named, nobody}, {4, 0, everybody}, {0x10, mask, everybody}, {0x20, 0, everybody}} {
 		list = binary.LittleEndian.AppendUint16(list, entry.tag)
 		list = binary.LittleEndian.AppendUint16(list, entry.permissions)
 		list = binary.LittleEndian.AppendUint32(list, entry.id)
@@ -109,14 +109,14 @@ func attributed(t *testing.T) (f *fixture, asked []string) {
 	set(t, at("base/1/empty"), "user.large", random(3000, 5))
 	set(t, at("base/1"), "user.of-a-directory", []byte("x"))
 	set(t, at("."), "user.of-the-root", []byte("x"))
-	set(t, at("base/1/1000"), aclAccess, acl(6, 6))
-	set(t, at("base/16384"), aclDefault, acl(5, 7))
+	set(t, at("base/1/1000"), aclAccess, acl(6, 6, 6))
+	set(t, at("base/16384"), aclDefault, acl(7, 5, 7))
 	set(t, filepath.Join(f.space, "PG_15/5/3000"), "user.in-a-tablespace", []byte("x"))
 	asked = []string{"user.", aclAccess, aclDefault}
 	readOnly := at("base/1/read only") // who is not root must loosen its mode to set anything
 	must(t, os.Chmod(readOnly, 0o600))
 	set(t, readOnly, "user.quiet", []byte("x"))
-	must(t, os.Chmod(readOnly, 0o400))
+	set(t, readOnly, aclAccess, acl(4, 4, 4))
 	if os.Geteuid() == 0 {
 		set(t, at("base/1/1001"), "trusted.overlay", []byte("y"))
 		set(t, at("base/1/1001"), "security.capability", []byte("\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
@@ -179,7 +179,7 @@ func TestXattrsNotAskedForAreNotKept(t *testing.T) {
 	}{
 		{nil, nil},
 		{[]string{"user.empty"}, []string{"PG_VERSION user.empty"}},
-		{[]string{"user.of-", aclAccess}, []string{"base/1/1000 " + aclAccess}},
+		{[]string{"user.of-", aclAccess}, []string{"base/1/1000 " + aclAccess, "base/1/read only " + aclAccess}},
 	} {
 		cfg := f.config(archive.Full)
 		cfg.Xattrs = c.asked
@@ -195,7 +195,7 @@ func TestXattrsNotAskedForAreNotKept(t *testing.T) {
 			}
 		}
 		if len(found) != len(c.want) {
-			t.Errorf("asked for %q: %v", c.asked, found)
+			t.Errorf("asked for %q: %q", c.asked, found)
 		}
 	}
 }
@@ -219,7 +219,7 @@ func TestDeltaRestoreRepairsXattrs(t *testing.T) {
 	set(t, at("PG_VERSION"), "user.checksum", []byte("crc32c:0012"))
 	must(t, unix.Removexattr(at("base/1"), "user.of-a-directory"))
 	set(t, at("base/1/zeros"), "user.stray", []byte("x"))
-	set(t, at("base/1/1002"), aclAccess, acl(7, 7))
+	set(t, at("base/1/1002"), aclAccess, acl(7, 7, 7))
 	must(t, unix.Removexattr(at("base/1/1000"), aclAccess))
 	restore.Delta = true
 	_, err = archive.Restore(context.Background(), restore)
