@@ -230,14 +230,17 @@ func (d decision) openQuestion(status runbook.Status) (runbook.OpenQuestion, err
 
 // send delivers by update, which answers whether the message counted.
 func (a *app) send(ctx context.Context, temporal client.Client, d decision, signed approval.Signed) error {
-	handle, err := temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: d.run, UpdateName: runbook.UpdateDecide, Args: []any{signed}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	var receipt runbook.Receipt
+	err := patiently(ctx, func() error {
+		handle, err := temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+			WorkflowID: d.run, UpdateName: runbook.UpdateDecide, Args: []any{signed}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		if err != nil {
+			return err
+		}
+		return handle.Get(ctx, &receipt)
 	})
 	if err != nil {
-		return served(err, d.run)
-	}
-	var receipt runbook.Receipt
-	if err := handle.Get(ctx, &receipt); err != nil {
 		return served(err, d.run)
 	}
 	return a.print(receipt, func(w *tabwriter.Writer) {

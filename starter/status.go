@@ -65,10 +65,7 @@ over, and then ends with the run's own exit status.`,
 
 func queryStatus(ctx context.Context, temporal client.Client, run, runID string) (runbook.Status, error) {
 	var status runbook.Status
-	value, err := ask(ctx, temporal, run, runID, runbook.QueryStatus)
-	if err == nil {
-		err = value.Get(&status)
-	}
+	err := ask(ctx, temporal, run, runID, runbook.QueryStatus, &status)
 	return status, served(err, run)
 }
 
@@ -108,11 +105,7 @@ func (a *app) listRuns(ctx context.Context, temporal client.Client) error {
 
 func (a *app) showTimeline(ctx context.Context, temporal client.Client, run string) error {
 	var timeline runbook.Timeline
-	value, err := ask(ctx, temporal, run, "", runbook.QueryTimeline)
-	if err == nil {
-		err = value.Get(&timeline)
-	}
-	if err != nil {
+	if err := ask(ctx, temporal, run, "", runbook.QueryTimeline, &timeline); err != nil {
 		return served(err, run)
 	}
 	return a.print(timeline, func(w *tabwriter.Writer) {

@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 
@@ -57,6 +56,9 @@ func served(err error, run string) error {
 	switch {
 	case err == nil:
 		return nil
+	case notYet(err):
+		return failure.New(failure.Unavailable, "run %s cannot be asked yet: it is about to begin, or to go on with a new history", run).
+			WithHint("starter status --run %s", run)
 	case errors.As(err, &applied):
 		return boundary.In(err)
 	case errors.As(err, &notFound):
@@ -64,9 +66,6 @@ func served(err error, run string) error {
 			WithHint("temporal workflow list --query \"HoldfastState != 'ended'\"")
 	case errors.As(err, &started):
 		return failure.New(failure.Refused, "run %s is already under way; one service has one run at a time", run).
-			WithHint("starter status --run %s", run)
-	case notYet(err):
-		return failure.New(failure.Unavailable, "run %s cannot be asked yet: it is about to begin, or to go on with a new history", run).
 			WithHint("starter status --run %s", run)
 	case errors.As(err, &exceeded):
 		return failure.New(failure.Unavailable, "nobody answered for %s in time: %s", run, err).
@@ -79,11 +78,15 @@ func served(err error, run string) error {
 	return boundary.In(err)
 }
 
-// notYet says that a query reached a run before it had begun to answer any: a run
-// does so with its first task, also after it went on with a new history.
+// notYet says that a query or an update reached a run before it had begun to take
+// any: a run does so with its first task, also when it goes on with a new history.
+// The run has then seen nothing of the update.
 func notYet(err error) bool {
 	var failed *serviceerror.QueryFailed
-	return errors.As(err, &failed) && strings.Contains(failed.Message, "unknown queryType")
+	if errors.As(err, &failed) {
+		return strings.Contains(failed.Message, "unknown queryType")
+	}
+	return err != nil && strings.Contains(err.Error(), "KnownUpdates=[]")
 }
 
 // How long a run may take to begin, and how often it is asked meanwhile.
@@ -92,23 +95,34 @@ const (
 	beginPoll     = 200 * time.Millisecond
 )
 
-// ask queries a run. One that has not begun to answer is asked again for a while.
-func ask(ctx context.Context, from client.Client, run, runID, query string) (converter.EncodedValue, error) {
+// patiently does again, for a while, what reached a run that had not begun.
+func patiently(ctx context.Context, do func() error) error {
 	patience := time.NewTimer(beginPatience)
 	defer patience.Stop()
 	tick := time.NewTicker(beginPoll)
 	defer tick.Stop()
 	for {
-		value, err := from.QueryWorkflow(ctx, run, runID, query)
+		err := do()
 		if !notYet(err) {
-			return value, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-patience.C:
-			return nil, err
+			return err
 		case <-tick.C:
 		}
 	}
+}
+
+// ask queries a run and decodes its answer.
+func ask(ctx context.Context, from client.Client, run, runID, query string, into any) error {
+	return patiently(ctx, func() error {
+		value, err := from.QueryWorkflow(ctx, run, runID, query)
+		if err != nil {
+			return err
+		}
+		return value.Get(into)
+	})
 }
