@@ -163,6 +163,28 @@ func TestLease(t *testing.T) {
 	require.Equal(t, failure.Unsafe, classOf(err), "the fence: a higher token was seen")
 }
 
+// TestLeaseTakenOver: after a person took the lease from a run that is gone and gave
+// it back, the next one gets it, although the run had renewed it for hours; and that
+// run, should it live, may not act.
+func TestLeaseTakenOver(t *testing.T) {
+	t.Parallel()
+	a := two(t)
+	gone, err := acquire(t.Context(), a, "run a", time.Hour)
+	require.NoError(t, err)
+	byHand, err := stored.TakeOver(t.Context(), a.Stores, stored.AcquireIn{Service: "db", Holder: "by hand", TTL: time.Hour})
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), byHand.Token)
+	_, err = acquire(t.Context(), a, "run b", time.Hour)
+	require.Equal(t, failure.Refused, classOf(err), "while it is held by hand")
+	_, err = a.ReleaseLease(t.Context(), byHand)
+	require.NoError(t, err)
+	_, err = a.RenewLease(t.Context(), stored.RenewIn{Lease: gone, Number: 1})
+	require.Equal(t, failure.Unsafe, classOf(err), "it was taken over")
+	next, err := acquire(t.Context(), a, "run b", time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, uint64(3), next.Token)
+}
+
 func TestLeaseEndsByTheStoresClock(t *testing.T) {
 	t.Parallel()
 	a := two(t)

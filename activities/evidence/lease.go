@@ -62,13 +62,14 @@ func TakeOver(ctx context.Context, stores []store.Store, in AcquireIn) (Lease, e
 	}
 	return a.claimEverywhere(ctx, Lease{
 		Service: in.Service, Holder: in.Holder, Token: state.NextToken, TTL: in.TTL, Lost: ballot.Lost,
-	}, "acquire.json")
+	}, "acquire.json", true)
 }
 
 // claim is the content of every lease object.
 type claim struct {
-	Holder string        `json:"holder"`
-	TTL    time.Duration `json:"ttl_ns"`
+	Holder    string        `json:"holder"`
+	TTL       time.Duration `json:"ttl_ns"`
+	TakenOver bool          `json:"taken_over,omitempty"` // see TakeOver
 }
 
 func (in AcquireIn) validate() error {
@@ -96,7 +97,7 @@ func (a *Activities) acquire(ctx context.Context, in AcquireIn) (Lease, error) {
 		return Lease{}, err
 	}
 	lease := Lease{Service: in.Service, Holder: in.Holder, Token: token, TTL: in.TTL, Lost: ballot.Lost}
-	lease, err = a.claimEverywhere(ctx, lease, "acquire.json")
+	lease, err = a.claimEverywhere(ctx, lease, "acquire.json", false)
 	if err != nil {
 		return lease, err
 	}
@@ -127,13 +128,17 @@ func tokenFor(ballot recovery.Ballot, holder string) (uint64, error) {
 
 // yieldToRenewal closes the one race there is: an older holder renewed after we
 // looked and before we claimed. Whoever of the two looks last sees the other, so
-// both looking after writing means that at most one goes on.
+// both looking after writing means that at most one goes on. Whoever a person took
+// the lease from holds nothing, however long it had renewed it for.
 func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease) error {
-	for _, view := range a.survey(ctx, lease.Service) {
+	views := a.survey(ctx, lease.Service)
+	ended := takenOver(views)
+	for _, view := range views {
 		for _, r := range view.Records {
-			if r.Token < lease.Token && r.Holder != lease.Holder && live(r, view) {
+			if ended <= r.Token && r.Token < lease.Token && r.Holder != lease.Holder && live(r, view) {
 				_, err := a.ReleaseLease(ctx, lease)
-				return errors.Join(failure.New(failure.Refused, "%q renewed its lease on %s just now", r.Holder, lease.Service), err)
+				return errors.Join(failure.New(failure.Refused, "%q renewed its lease on %s just now", r.Holder, lease.Service).
+					WithHint("see who holds it: starter status"), err)
 			}
 		}
 	}
@@ -141,7 +146,7 @@ func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease) error {
 }
 
 func (a *Activities) renew(ctx context.Context, in RenewIn) (Lease, error) {
-	lease, err := a.claimEverywhere(ctx, in.Lease, renewal(in.Number))
+	lease, err := a.claimEverywhere(ctx, in.Lease, renewal(in.Number), false)
 	if err != nil {
 		return in.Lease, err
 	}
@@ -151,8 +156,8 @@ func (a *Activities) renew(ctx context.Context, in RenewIn) (Lease, error) {
 
 // claimEverywhere writes one object of a lease into every store. A majority
 // must have it. The lease ends its TTL after the earliest of their clocks.
-func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name string) (Lease, error) {
-	body, err := encode(claim{Holder: lease.Holder, TTL: lease.TTL})
+func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name string, takeOver bool) (Lease, error) {
+	body, err := encode(claim{Holder: lease.Holder, TTL: lease.TTL, TakenOver: takeOver})
 	if err != nil {
 		return lease, err
 	}

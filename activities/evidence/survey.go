@@ -71,7 +71,7 @@ func addLease(ctx context.Context, s store.Store, object store.Object, name stri
 		return err
 	}
 	if name == "acquire.json" {
-		r.Holder, r.Acquired = c.Holder, object.Modified
+		r.Holder, r.Acquired, r.TakenOver = c.Holder, object.Modified, c.TakenOver
 	}
 	if c.Holder != r.Holder {
 		return failure.New(failure.Corrupt, "%s in store %s is of another holder than its claim", object.Key, s.Name())
@@ -95,6 +95,19 @@ func splitLease(rest string) (token uint64, name string, ok bool) {
 // live reports whether r still holds, by the clock of its own store.
 func live(r recovery.LeaseRecord, view recovery.LeaseView) bool {
 	return r.Released.IsZero() && view.Now.Before(r.Expires)
+}
+
+// takenOver returns the highest token that a person took over, in any store; 0: none.
+func takenOver(views []recovery.LeaseView) uint64 {
+	var highest uint64
+	for _, view := range views {
+		for _, r := range view.Records {
+			if r.TakenOver {
+				highest = max(highest, r.Token)
+			}
+		}
+	}
+	return highest
 }
 
 // silent lists the stores that did not answer.

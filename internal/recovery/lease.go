@@ -11,6 +11,8 @@ type LeaseRecord struct {
 	Acquired time.Time `json:"acquired"`
 	Expires  time.Time `json:"expires"` // of the newest renewal
 	Released time.Time `json:"released,omitzero"`
+	// TakenOver: a person took it from whoever held a lower token, which ended then.
+	TakenOver bool `json:"taken_over,omitempty"`
 }
 
 // LeaseView is what one store says, read once.

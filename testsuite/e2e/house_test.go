@@ -14,7 +14,7 @@ import (
 const (
 	planFile = "../../deploy/plans/ai-scientist.yaml"
 	// limit of one test: a run that stands still fails it.
-	limit = 90 * time.Second
+	limit = 3 * time.Minute
 )
 
 // house is a scenario under test.
