@@ -121,6 +121,16 @@ fuzz: ## every fuzz target for FUZZ_TIME (20s)
 bench: tools-bench ## measure against pgBackRest and others; writes docs/benchmarks.md (BENCH_FLAGS="-only REGEXP -size 200MB")
 	$(GO) run ./testsuite/bench $(BENCH_FLAGS)
 
+# The tests first, fault by fault, then the campaign; each leaves rows for the table.
+SEED ?= 1
+FAULTS ?= 100
+.PHONY: chaos
+chaos: tools-run ## break everything on a real stack: each fault, then FAULTS (100) at random from SEED (1); writes docs/faults.md
+	mkdir -p .run/chaos && rm -f .run/chaos/rows.jsonl
+	HOLDFAST_CHAOS_ROWS=$(CURDIR)/.run/chaos/rows.jsonl HOLDFAST_CHAOS_SEED=$(SEED) HOLDFAST_CHAOS_FAULTS=$(FAULTS) HOLDFAST_CHAOS_SIGNALS=10000 \
+		$(GO) test -count=1 -v -timeout 3h ./testsuite/chaos 2>&1 | tee .run/chaos/log.txt | grep -E --line-buffered '^(---|    ---|ok|FAIL|PASS|logs:|campaign:)|fault +[0-9]+/|_test.go:.* \| '
+	$(GO) run ./testsuite/chaos/table .run/chaos/rows.jsonl docs/faults.md
+
 .PHONY: microbench
 microbench: ## Go benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCH_TIME) -p 1 ./...

@@ -14,7 +14,7 @@ import (
 // Request is one HTTP request on its way to a server.
 type Request struct {
 	Method string
-	Path   string
+	Target string // path and query, as sent
 }
 
 // answers passes HTTP requests on, or answers them in the server's place.
@@ -51,7 +51,7 @@ func startAnswers(to string) (*answers, error) {
 	a.server = &http.Server{
 		ReadHeaderTimeout: time.Minute, ErrorLog: silent,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if status := a.judge(Request{Method: r.Method, Path: r.URL.Path}); status != 0 {
+			if status := a.judge(Request{Method: r.Method, Target: r.URL.RequestURI()}); status != 0 {
 				http.Error(w, "a fault of this test", status)
 				return
 			}
@@ -103,7 +103,7 @@ func (a *answers) close() { _ = a.server.Close() } // nothing is under way that 
 // Answer has one of every so many requests answered with status, and nothing else.
 func (w *Way) Answer(status, every int) error {
 	if w.http == nil || every < 1 {
-		return failure.New(failure.Internal, "way %s cannot answer one of %d requests", w.proxy.Name, every)
+		return failure.New(failure.Internal, "way %s cannot answer one of %d requests", w.name, every)
 	}
 	w.http.answer(status, every)
 	return nil
@@ -113,7 +113,7 @@ func (w *Way) Answer(status, every int) error {
 // nobody is told.
 func (w *Way) Watch(told func(Request)) error {
 	if w.http == nil {
-		return failure.New(failure.Internal, "way %s does not speak HTTP", w.proxy.Name)
+		return failure.New(failure.Internal, "way %s does not speak HTTP", w.name)
 	}
 	w.http.mu.Lock()
 	defer w.http.mu.Unlock()

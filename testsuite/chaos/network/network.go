@@ -1,11 +1,11 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +26,7 @@ type Network struct {
 
 // New makes a network. Servers named in speakHTTP get the proxy that can answer.
 func New(speakHTTP ...string) *Network {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some of Toxiproxy logs past the logger it is given
 	n := &Network{
 		proxies: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
 		http:    map[string]bool{}, ways: map[string]*Way{},
@@ -36,12 +37,20 @@ func New(speakHTTP ...string) *Network {
 	return n
 }
 
-// Way is the way to one server.
+// Way is the way to one server. Whatever is done to it closes the connections that
+// are open, and what Toxiproxy does is set before it takes new ones: of connections
+// under way it does not always let go.
 type Way struct {
 	Address string // where clients find the server
 
-	proxy *toxiproxy.Proxy
-	http  *answers // nil: not HTTP
+	name    string
+	proxies *toxiproxy.ApiServer
+	http    *answers // nil: not HTTP
+
+	mu       sync.Mutex
+	upstream string
+	proxy    *toxiproxy.Proxy
+	broken   bool
 }
 
 // Between makes the way to the server that listens at address and returns where
@@ -52,17 +61,16 @@ func (n *Network) Between(server, address string) (string, error) {
 	if old, known := n.ways[server]; known {
 		return old.Address, old.move(address)
 	}
-	made := &Way{}
+	made := &Way{Address: "127.0.0.1:0", name: server, proxies: n.proxies, upstream: address}
 	if n.http[server] {
 		var err error
 		if made.http, err = startAnswers(address); err != nil {
 			return "", err
 		}
-		address = made.http.address
+		made.upstream = made.http.address
 	}
-	made.proxy = toxiproxy.NewProxy(n.proxies, server, "127.0.0.1:0", address)
-	if err := made.proxy.Start(); err != nil {
-		return "", failure.Wrap(failure.Unavailable, err, "start the proxy before %s", server)
+	if err := made.remake(); err != nil {
+		return "", err
 	}
 	made.Address = made.proxy.Listen
 	n.ways[server] = made
@@ -104,85 +112,98 @@ func (w *Way) move(address string) error {
 		w.http.move(address)
 		return nil
 	}
-	err := w.proxy.Update(&toxiproxy.Proxy{Listen: w.Address, Upstream: address, Enabled: true})
-	return failure.Wrap(failure.Unavailable, err, "point a proxy at %s", address)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.upstream = address
+	return w.remake()
+}
+
+// toxic is one of Toxiproxy's faults, of one direction.
+type toxic struct {
+	Type       string           `json:"type"`
+	Stream     string           `json:"stream"`
+	Attributes map[string]int64 `json:"attributes"`
+}
+
+// remake closes the proxy with its connections and puts another one in its place.
+func (w *Way) remake(faults ...toxic) error {
+	if w.proxy != nil {
+		w.proxy.Stop()
+	}
+	w.proxy = toxiproxy.NewProxy(w.proxies, w.name, w.Address, w.upstream)
+	for _, one := range faults {
+		text, err := json.Marshal(one)
+		if err == nil {
+			_, err = w.proxy.Toxics.AddToxicJson(bytes.NewReader(text))
+		}
+		if err != nil {
+			return failure.Wrap(failure.Internal, err, "add %s to the proxy before %s", one.Type, w.name)
+		}
+	}
+	return failure.Wrap(failure.Unavailable, w.proxy.Start(), "start the proxy before %s", w.name)
+}
+
+func (w *Way) fault(faults ...toxic) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = true
+	return w.remake(faults...)
 }
 
 // Slow delays everything by latency and lets kilobytes per second through.
 func (w *Way) Slow(latency time.Duration, kilobytes int64) error {
-	for _, stream := range []string{"upstream", "downstream"} {
-		err := errors.Join(
-			w.toxic("latency", stream, map[string]int64{"latency": latency.Milliseconds(), "jitter": latency.Milliseconds() / 4}),
-			w.toxic("bandwidth", stream, map[string]int64{"rate": kilobytes}))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	late := map[string]int64{"latency": latency.Milliseconds(), "jitter": latency.Milliseconds() / 4}
+	narrow := map[string]int64{"rate": kilobytes}
+	return w.fault(toxic{"latency", up, late}, toxic{"latency", down, late}, toxic{"bandwidth", up, narrow}, toxic{"bandwidth", down, narrow})
 }
+
+// What clients send, and what they are answered.
+const (
+	up   = "upstream"
+	down = "downstream"
+)
 
 // Stall lets nothing through and closes nothing, as a network that lost its route.
-// What was sent meanwhile is lost: Heal breaks these connections.
 func (w *Way) Stall() error {
-	return errors.Join(w.toxic("timeout", "upstream", map[string]int64{"timeout": 0}),
-		w.toxic("timeout", "downstream", map[string]int64{"timeout": 0}))
+	never := map[string]int64{"timeout": 0}
+	return w.fault(toxic{"timeout", up, never}, toxic{"timeout", down, never})
 }
 
-// Reset resets connections with an RST once something is sent on them; those that
-// are open are closed at once.
+// Reset resets connections with an RST once they are answered.
 func (w *Way) Reset() error {
-	if err := w.toxic("reset_peer", "downstream", map[string]int64{"timeout": 0}); err != nil {
-		return err
-	}
-	return w.Drop()
+	return w.fault(toxic{"reset_peer", down, map[string]int64{"timeout": 0}})
 }
 
-// Break ends connections after that many bytes of a server's answers or, upstream,
-// of what clients send.
-func (w *Way) Break(upstream bool, bytes int64) error {
-	stream := "downstream"
-	if upstream {
-		stream = "upstream"
+// Break ends connections after that many bytes of a server's answers or, where
+// requests is set, of what clients send.
+func (w *Way) Break(requests bool, bytes int64) error {
+	stream := down
+	if requests {
+		stream = up
 	}
-	if err := w.toxic("limit_data", stream, map[string]int64{"bytes": bytes}); err != nil {
-		return err
-	}
-	return w.Drop()
-}
-
-// Drop closes every open connection; new ones are taken.
-func (w *Way) Drop() error {
-	w.proxy.Stop()
-	return failure.Wrap(failure.Unavailable, w.proxy.Start(), "start proxy %s again", w.proxy.Name)
+	return w.fault(toxic{"limit_data", stream, map[string]int64{"bytes": bytes}})
 }
 
 // Refuse closes every connection and takes no new one.
-func (w *Way) Refuse() { w.proxy.Stop() }
+func (w *Way) Refuse() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = true
+	w.proxy.Stop()
+}
 
 // Heal ends every fault of this way.
 func (w *Way) Heal() error {
-	w.proxy.Toxics.ResetToxics(context.Background())
 	if w.http != nil {
 		w.http.answer(0, 0)
 	}
-	err := w.proxy.Start()
-	if errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.broken {
 		return nil
 	}
-	return failure.Wrap(failure.Unavailable, err, "start proxy %s again", w.proxy.Name)
-}
-
-// toxic adds one of Toxiproxy's faults; one that is there already stays as it is.
-func (w *Way) toxic(kind, stream string, attributes map[string]int64) error {
-	text, err := json.Marshal(map[string]any{"type": kind, "stream": stream, "attributes": attributes})
-	if err != nil {
-		return failure.Wrap(failure.Internal, err, "describe a fault")
-	}
-	_, err = w.proxy.Toxics.AddToxicJson(strings.NewReader(string(text)))
-	if errors.Is(err, toxiproxy.ErrToxicAlreadyExists) {
-		return nil
-	}
-	return failure.Wrap(failure.Internal, err, "add %s to proxy %s", kind, w.proxy.Name)
+	w.broken = false
+	return w.remake()
 }
 
 // listen takes a free loopback port.

@@ -1,0 +1,275 @@
+package chaos_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/testsuite/chaos/network"
+	"github.com/terragonlabs/holdfast/testsuite/scenario"
+	"github.com/terragonlabs/holdfast/testsuite/stack"
+)
+
+// moment is how long a fault in the middle of a transfer lasts: within what a
+// client of a store tries again.
+const moment = 600 * time.Millisecond
+
+// trigger breaks things when the first request of a kind is on its way: it, and
+// what else is under way then, is the middle of a transfer.
+type trigger struct {
+	b     *bed
+	t     *testing.T
+	kinds []kind
+	heal  sync.WaitGroup
+}
+
+// kind is a kind of request and what strikes when it is first seen.
+type kind struct {
+	name   string
+	method string // prefix: GET, or P for PUT and POST
+	words  []string
+	not    string // a word it does not hold
+	faults []fault
+
+	once *sync.Once
+	met  *bool
+}
+
+// arm watches both stores. disarm waits until all is whole again.
+func (b *bed) arm(t *testing.T, kinds ...kind) (tr *trigger, disarm func()) {
+	t.Helper()
+	tr = &trigger{b: b, t: t}
+	for _, k := range kinds {
+		k.once, k.met = new(sync.Once), new(bool)
+		tr.kinds = append(tr.kinds, k)
+	}
+	for _, server := range []string{stack.StoreS3, stack.StoreGCS} {
+		must(t, b.net.Way(server).Watch(tr.request))
+	}
+	return tr, func() {
+		for _, server := range []string{stack.StoreS3, stack.StoreGCS} {
+			must(t, b.net.Way(server).Watch(nil))
+		}
+		tr.heal.Wait()
+		for _, k := range tr.kinds {
+			k.once.Do(func() { t.Errorf("no request was %s: nothing was broken", k.name) })
+		}
+	}
+}
+
+func (tr *trigger) request(request network.Request) {
+	for _, k := range tr.kinds {
+		if k.matches(request) {
+			k.once.Do(func() { tr.strike(k) })
+		}
+	}
+}
+
+func (k kind) matches(request network.Request) bool {
+	target := strings.ReplaceAll(request.Target, "%2F", "/")
+	for _, word := range k.words {
+		if !strings.Contains(target, word) {
+			return false
+		}
+	}
+	return strings.HasPrefix(request.Method, k.method) && (k.not == "" || !strings.Contains(target, k.not))
+}
+
+func (tr *trigger) strike(k kind) {
+	for _, one := range k.faults {
+		heal, err := one.inject(tr.b)
+		if err != nil {
+			tr.t.Errorf("%s: %v", one.name, err)
+			continue
+		}
+		tr.heal.Add(1)
+		time.AfterFunc(moment, func() {
+			defer tr.heal.Done()
+			if err := heal(); err != nil {
+				tr.t.Errorf("heal %s: %v", one.name, err)
+			}
+		})
+	}
+}
+
+// pairs are faults that strike the two stores at the same time, so that all are
+// had in half as many rounds: another one at each.
+func pairs() (all [][]fault) {
+	first, second := storeFaults(stack.StoreS3), storeFaults(stack.StoreGCS)
+	for i := range first {
+		all = append(all, []fault{first[i], second[(i+3)%len(second)]})
+	}
+	return all
+}
+
+// TestStoresFailWhileABackupIsMade: in the middle of the first part, and again
+// while the WAL that the set needs is pushed. The set is made, in both stores.
+func TestStoresFailWhileABackupIsMade(t *testing.T) {
+	b := shared(t)
+	all := pairs()
+	for i, pair := range all {
+		_, disarm := b.arm(t,
+			kind{name: "the write of a part", method: "P", words: []string{"/parts/"}, faults: pair},
+			kind{name: "the write of a segment", method: "P", words: []string{"/wal/", "000000"}, not: "/tail/", faults: all[(i+5)%len(all)]})
+		began := time.Now()
+		made, err := b.BackUp(b.ctx)
+		disarm()
+		must(t, err)
+		if len(made.Set.Stores) != len(b.Plan.Stores) {
+			t.Errorf("%s and %s: the set is in %v", pair[0].name, pair[1].name, made.Set.Stores)
+		}
+		t.Logf("%s and %s: set %s after %s", pair[0].name, pair[1].name, made.Set.ID, time.Since(began).Round(time.Millisecond))
+		must(t, b.write(2))
+	}
+	b.requireSound(t)
+	b.requireRepaired(t)
+	for _, pair := range all {
+		for _, one := range pair {
+			told(t, one.name, fmt.Sprintf("for %s in the middle of a part, and again while WAL is pushed: tried again, the set is made", moment),
+				"the set is in both stores, every byte read back; all WAL is in both, the spool empty")
+		}
+	}
+}
+
+// requireSound reads every set back from every store.
+func (b *bed) requireSound(t *testing.T) {
+	t.Helper()
+	must(t, b.Starter(b.ctx, nil, "backup", "verify", "--database", b.Stack.Database().Name, "--all"))
+}
+
+// TestStoresFailWhileASetIsRestored: in the middle of the first part. The restored
+// files pass pg_verifybackup. Where neither store gives a part the restore ends as
+// Unavailable, and does when it is run again.
+func TestStoresFailWhileASetIsRestored(t *testing.T) {
+	b := shared(t)
+	for _, pair := range pairs() {
+		_, disarm := b.arm(t, kind{name: "the read of a part", method: "GET", words: []string{"/parts/"}, faults: pair})
+		out, err := b.restore(t)
+		disarm()
+		if refused, ok := isRefusal(err); ok && refused.Class == failure.Unavailable {
+			t.Logf("%s and %s: %v", pair[0].name, pair[1].name, err)
+			out, err = b.restore(t)
+		}
+		if err != nil {
+			t.Errorf("%s and %s: %v", pair[0].name, pair[1].name, err)
+		} else if out.Judged == "" {
+			t.Errorf("%s and %s: PostgreSQL has not judged the files: %+v", pair[0].name, pair[1].name, out)
+		}
+		for _, one := range pair {
+			told(t, one.name, fmt.Sprintf("for %s in the middle of a restore, with another fault at the other store: tried again, or taken from there", moment), "PostgreSQL's own judge: "+out.Judged)
+		}
+	}
+}
+
+// TestStoresFailWhileWALIsFetched: at every few segments of a replay something
+// else breaks. Everything that was acknowledged is there.
+func TestStoresFailWhileWALIsFetched(t *testing.T) {
+	b := shared(t)
+	for range 6 {
+		must(t, b.write(2))
+		must(t, b.switchWAL())
+	}
+	last, _ := b.Application.Last()
+	must(t, b.await("the tail to hold the newest row", b.shipped))
+	for _, pair := range pairs()[:3] {
+		_, disarm := b.arm(t, kind{name: "the read of a segment", method: "GET", words: []string{"/wal/", "000000"}, faults: pair})
+		out, err := b.restore(t, "--latest")
+		disarm()
+		must(t, err)
+		if out.Reached == nil || out.Reached.LastCommitTime.Before(last.At.Add(-time.Second)) {
+			t.Errorf("%s and %s: reached %+v, the newest row is of %s", pair[0].name, pair[1].name, out.Reached, last.At)
+		}
+	}
+}
+
+// restoredOut is what `backup restore -o json` prints, as far as it is judged here.
+type restoredOut struct {
+	Set     string   `json:"set"`
+	DataDir string   `json:"data_dir"`
+	Repairs []string `json:"repairs"`
+	Judged  string   `json:"judged"`
+	Next    []string `json:"next"`
+	Reached *struct {
+		Timeline       uint32    `json:"timeline"`
+		LSN            string    `json:"lsn"`
+		LastCommitTime time.Time `json:"last_commit_time"`
+	} `json:"reached"`
+}
+
+// restore restores, with the recipient's key, into a directory of its own, which
+// is removed again: the newest set, or what further flags lead to.
+func (b *bed) restore(t *testing.T, further ...string) (restoredOut, error) {
+	t.Helper()
+	return b.restoreAnd(t, nil, further...)
+}
+
+// restoreAnd lets look ask the server that a restore to a target left running.
+func (b *bed) restoreAnd(t *testing.T, look func(*pgx.Conn) error, further ...string) (out restoredOut, err error) {
+	t.Helper()
+	dir := b.ownDir(t)
+	if len(further) == 0 {
+		sets, err := b.Sets(b.ctx)
+		must(t, err)
+		further = []string{"--set", sets[len(sets)-1].ID}
+	}
+	to := filepath.Join(dir, "data")
+	defer func() { b.stopServer(out.DataDir) }()
+	args := []string{"backup", "restore", "--database", b.Stack.Database().Name, "--to", to, "--key", b.recipient(t)}
+	if err := b.Starter(b.ctx, &out, append(args, further...)...); err != nil || look == nil {
+		return out, err
+	}
+	var socket string
+	for _, next := range out.Next {
+		if _, after, found := strings.Cut(next, "psql -h "); found {
+			socket = firstWords(after, 1)
+		}
+	}
+	conn, err := pgx.Connect(b.ctx, fmt.Sprintf("host=%s port=5442 user=%s dbname=%s password=%s", socket, b.Primary.Superuser, b.Stack.Database().DBName, b.Primary.Password.Reveal()))
+	if err != nil {
+		return out, fmt.Errorf("look at what was restored, at %q: %w", socket, err)
+	}
+	defer conn.Close(b.ctx) //nolint:errcheck // read only
+	return out, look(conn)
+}
+
+// ownDir is a directory of the stack's account, for one test.
+func (b *bed) ownDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(b.Primary.Workspace, "by-hand-") //nolint:usetesting // where the account may go
+	must(t, err)
+	must(t, os.Chown(dir, int(b.Account().UID), int(b.Account().GID)))
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// recipient is the file of a private key that opens what is in the stores.
+func (b *bed) recipient(t *testing.T) string {
+	t.Helper()
+	for _, one := range b.Plan.Encryption.Recipients {
+		if !one.Offline {
+			return b.Keys.Private[one.Name]
+		}
+	}
+	t.Fatal("every recipient's key is offline")
+	return ""
+}
+
+// stopServer ends the server that a restore to a target left running there.
+func (b *bed) stopServer(dir string) {
+	stop := b.Stack.Postgres(b.ctx, "pg_ctl", "stop", "-D", dir, "-m", "immediate", "-w")
+	_ = stop.Run() // none runs where only files were restored
+}
+
+// isRefusal takes apart how a command said no.
+func isRefusal(err error) (*scenario.RefusedError, bool) {
+	var refused *scenario.RefusedError
+	return refused, errors.As(err, &refused)
+}
