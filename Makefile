@@ -28,7 +28,7 @@ WITH_TOOLS := PATH="$(HOLDFAST_TOOLS):$$PATH"
 
 # Real servers share the machine: two packages at a time keep their timings honest.
 TEST_PARALLEL ?= 2
-TEST_TIMEOUT ?= 12m
+TEST_TIMEOUT ?= 25m
 TEST_FLAGS ?=
 # Pure packages: no servers, so the race detector's slowness costs seconds.
 RACE_PACKAGES := ./internal/failure/... ./internal/plan/... ./internal/recovery/... ./internal/runbook/... ./internal/wal/... ./internal/config/...
