@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -88,6 +89,20 @@ func (p *peer) restore(ctx context.Context, dir string, further ...string) (samp
 type aside struct {
 	*stack.Process
 	socketDir string
+}
+
+// stop ends the server at once, and waits for all of its processes: a killed
+// postmaster's would go on writing to a directory that is being removed.
+func (a aside) stop() {
+	if a.Process == nil {
+		return
+	}
+	a.Signal(syscall.SIGQUIT)
+	select {
+	case <-a.Exited():
+	case <-time.After(settleTime):
+		a.Kill()
+	}
 }
 
 // startAside starts a server in dir that archives nothing and is reached by its

@@ -13,6 +13,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/wal"
+	"github.com/terragonlabs/holdfast/testsuite/stack"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 	replayCopy = "replay through cp"
 	// absentFetches is how often a segment is asked for that is not there.
 	absentFetches = 200
-	replayLimit   = 15 * time.Minute
+	replayLimit   = 5 * time.Minute
 )
 
 // replaying is the material of these rows: a restored set, and the same WAL in
@@ -88,14 +89,21 @@ func (l *lab) prepareReplay(ctx context.Context) (replaying, error) {
 	return r, err
 }
 
-// writeWAL runs pgbench until so much WAL is written.
+// bulk is how many parts a table is updated in.
+const bulk = 10
+
+// writeWAL lets short transactions and bulk updates take turns until so much WAL
+// is written.
 func (l *lab) writeWAL(ctx context.Context, bytes int64) error {
 	begin, err := l.position(ctx)
 	if err != nil {
 		return err
 	}
-	for {
-		if err := l.do(ctx, l.pgbench(ctx, 5*time.Second)); err != nil {
+	for i := 0; ; i++ {
+		if err := l.do(ctx, l.pgbench(ctx, 2*time.Second)); err != nil {
+			return err
+		}
+		if err := l.sql(ctx, "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % "+decimal(bulk)+" = "+decimal(i%bulk)); err != nil {
 			return err
 		}
 		at, err := l.position(ctx)
@@ -132,29 +140,32 @@ func (r replaying) throughFetch(ctx context.Context) (made sample, err error) {
 	if err != nil {
 		return made, err
 	}
-	stop, file, err := r.serveFetch(ctx, r.file, dir)
+	daemon, stop, file, err := r.serveFetch(ctx, r.file, dir)
 	if err != nil {
 		return made, err
 	}
+	defer func() {
+		err = failure.Wrap(failure.ClassOf(err), err, "the daemon's log ends with %q", ending(read(daemon.Log)))
+	}()
 	made, err = r.replay(ctx, dir, r.Program("wal")+" --config "+file+" fetch %f %p")
 	return made, errors.Join(err, stop())
 }
 
 // serveFetch starts a read-only daemon for a data directory, with the key.
-func (l *lab) serveFetch(ctx context.Context, b *bed, dataDir string) (stop func() error, file string, err error) {
+func (l *lab) serveFetch(ctx context.Context, b *bed, dataDir string) (daemon *stack.Process, stop func() error, file string, err error) {
 	own := filepath.Join(l.dir, l.unique("fetch"))
 	made := b.wal
 	made.ReadOnly, made.DataDir, made.Socket, made.Spool.Dir = true, dataDir, filepath.Join(own, "wal.sock"), filepath.Join(own, "spool")
 	made.Keys.Private = l.privateKey()
 	if err := l.owner.MkdirAll(made.Spool.Dir); err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	file = filepath.Join(own, "wal.yaml")
 	if err := l.writeYAML(file, made); err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
-	daemon, err := l.serveWAL(ctx, "fetch", file, made.Socket)
-	return func() error {
+	daemon, err = l.serveWAL(ctx, "fetch", file, made.Socket)
+	return daemon, func() error {
 		daemon.Stop()
 		return failure.Wrap(failure.Forbidden, os.RemoveAll(own), "remove the settings of a daemon")
 	}, file, err
@@ -179,9 +190,7 @@ func (r replaying) replay(ctx context.Context, dir, restoreCommand string) (made
 		}
 		return r.recovered(ctx, server)
 	})
-	if server.Process != nil {
-		server.Kill()
-	}
+	server.stop()
 	if err != nil {
 		return made, err
 	}
@@ -193,14 +202,15 @@ func (r replaying) replay(ctx context.Context, dir, restoreCommand string) (made
 func (r replaying) recovered(ctx context.Context, server aside) error {
 	ctx, cancel := context.WithTimeout(ctx, replayLimit)
 	defer cancel()
-	return poll(ctx, "recovery to end, log "+server.Log, 50*time.Millisecond, func() (bool, error) {
+	err := poll(ctx, "recovery to end", 50*time.Millisecond, func() (bool, error) {
 		select {
 		case <-server.Exited():
-			return true, failure.New(failure.CheckFailed, "the server ended: %s", ending(read(server.Log)))
+			return true, failure.New(failure.CheckFailed, "the server ended")
 		default:
 			return redoDone.MatchString(read(server.Log)), nil
 		}
 	})
+	return failure.Wrap(failure.ClassOf(err), err, "the server's log ends with %q", ending(read(server.Log)))
 }
 
 var (
@@ -254,7 +264,7 @@ func (r replaying) absent(ctx context.Context, w *workshop, f *findings) error {
 
 // fetchAbsent returns milliseconds of each call.
 func (b *bed) fetchAbsent(ctx context.Context, dataDir string) (took []float64, err error) {
-	stop, file, err := b.serveFetch(ctx, b, dataDir)
+	_, stop, file, err := b.serveFetch(ctx, b, dataDir)
 	if err != nil {
 		return nil, err
 	}

@@ -133,9 +133,7 @@ func (p *peer) restoreBeside(ctx context.Context) (files, whole sample, err erro
 		}
 		return p.consistent(ctx, server)
 	})
-	if server.Process != nil {
-		server.Kill()
-	}
+	server.stop()
 	return files, whole, firstOf(err, os.RemoveAll(dir))
 }
 
