@@ -101,10 +101,15 @@ func (tr *trigger) strike(k kind) {
 }
 
 // pairs are faults that strike the two stores at the same time, so that all are
-// had in half as many rounds: another one at each.
+// had in half as many rounds: another one at each. Where no table is written, as in
+// make test, every third pair has to do.
 func pairs() (all [][]fault) {
 	first, second := storeFaults(stack.StoreS3), storeFaults(stack.StoreGCS)
-	for i := range first {
+	step := 1
+	if os.Getenv(rowsVariable) == "" {
+		step = 3
+	}
+	for i := 0; i < len(first); i += step {
 		all = append(all, []fault{first[i], second[(i+3)%len(second)]})
 	}
 	return all
