@@ -68,13 +68,14 @@ func dropCaches() string {
 // will not do: until it runs another program it counts as this process's size.
 func watchMemory(ctx context.Context, pid int) (peak func() int64) {
 	ctx, cancel := context.WithCancel(ctx)
-	var highest int64
+	look := func() int64 { return kibibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")) }
+	highest := look()
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for ctx.Err() == nil {
-			highest = max(highest, kibibytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")))
+			highest = max(highest, look())
 			select {
 			case <-ctx.Done():
 			case <-tick.C:
