@@ -186,7 +186,13 @@ func (h *house) restoreInPlace(t *testing.T, set string) {
 	h.must(t, failure.Unsafe.ExitCode(), append(args, "--no-way-back", "officer-a")...) // the server runs
 	h.Stop(t)
 	out := decode[restoredOut](t, h.must(t, 0, append(args, "--no-way-back", "officer-a")...))
-	if out.DataDir != h.DataDir || out.BytesKept == 0 {
+	if out.DataDir != h.DataDir || out.BytesKept == 0 || out.Judged == "" {
 		t.Errorf("restored in place %+v", out)
+	}
+	// Damaged again, it is restored again: that an earlier call ended says nothing of today.
+	pgtest.Flip(t, h.Server, "base/1/1259", 3000)
+	again := decode[restoredOut](t, h.must(t, 0, append(args, "--no-way-back", "officer-a")...))
+	if again.Again || again.BytesWritten == 0 || again.Judged == "" {
+		t.Errorf("restored in place a second time %+v", again)
 	}
 }

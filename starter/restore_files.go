@@ -49,7 +49,11 @@ func (r *restoring) run(ctx context.Context, target *recovery.Target) error {
 	if err := r.beside(ctx); err != nil {
 		return err
 	}
-	if err := r.judge(ctx); err != nil || r.choice == nil {
+	c, err := r.cluster()
+	if err != nil {
+		return err
+	}
+	if err := r.judge(ctx, c); err != nil || r.choice == nil {
 		return err
 	}
 	return r.replay(ctx)
@@ -194,13 +198,9 @@ func (r *restoring) cluster() (*cluster.Cluster, error) {
 
 // judge has pg_verifybackup look at the files before a server changes them.
 // Started once, they are no longer what the backup's manifest says.
-func (r *restoring) judge(ctx context.Context) error {
+func (r *restoring) judge(ctx context.Context, c *cluster.Cluster) error {
 	if r.out.Again {
 		return nil
-	}
-	c, err := r.cluster()
-	if err != nil {
-		return err
 	}
 	verdict, err := verify.RestoredBackup(ctx, c)
 	if err != nil {
@@ -227,15 +227,22 @@ func (r *restoring) inPlace(ctx context.Context) error {
 			return err
 		}
 	}
+	run, err := restore.InPlaceRun(target.host.DataDir, r.name())
+	if err != nil {
+		return err
+	}
 	bar := r.progress("restore " + r.set.ID + " in place")
-	restored, err := restore.InPlace(ctx, target.cluster, want, r.flags.permission, r.name(),
+	restored, err := restore.InPlace(ctx, target.cluster, want, r.flags.permission, run,
 		restore.Config{Archive: r.archive(bar), Owner: target.cluster.Programs.Owner})
 	bar.end()
 	r.took(restored)
+	if err != nil {
+		return err
+	}
 	r.out.Next = []string{
 		"touch " + filepath.Join(restored.DataDir, "recovery.signal") + ", set restore_command to: wal --config FILE fetch %f %p, and start the server",
 	}
-	return err
+	return r.judge(ctx, target.cluster)
 }
 
 func (a *app) printRestored(out restoredOut) error {

@@ -27,11 +27,42 @@ func (p Permission) check() error {
 	return nil
 }
 
+// InPlaceRun names a restore over dataDir that a person asks for: base, or, where
+// restores of that name have ended, base with the next number. One that was
+// interrupted is gone on with; one that ended says nothing about the files of today.
+func InPlaceRun(dataDir, base string) (string, error) {
+	for n := 1; ; n++ {
+		run := base
+		if n > 1 {
+			run += "-" + strconv.Itoa(n)
+		}
+		ended, err := hasEnded(asideOf(dataDir, run))
+		if err != nil || !ended {
+			return run, err
+		}
+	}
+}
+
+// asideOf is where a run keeps what it moves out of the way.
+func asideOf(dataDir, run string) string { return dataDir + ".inplace-" + run }
+
+// endedFile lies in the directory of a run that ended.
+const endedFile = "ended"
+
+func hasEnded(aside string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(aside, endedFile))
+	if os.IsNotExist(err) {
+		return false, nil
+	}
+	return err == nil, pg.ClassifyFile(err, "look into %s", aside)
+}
+
 // InPlace restores the set over the cluster's own directory: what is right on
 // disk is kept, the rest fetched, what does not belong removed. run names the
-// directory pg_wal is kept in. Killed and run again it goes on: the identity was
-// proved by the first call, which moved pg_control aside and left a note.
-// Finished and run again it changes nothing, however far the cluster went since.
+// directory pg_wal is kept in; see InPlaceRun. Killed and run again it goes on: the
+// identity was proved by the first call, which moved pg_control aside and left a
+// note. Finished and run again under the same name it changes nothing, however far
+// the cluster went since.
 // Errors: Unsafe (no permission, server not proved dead), IdentityMismatch.
 func InPlace(ctx context.Context, c *cluster.Cluster, want cluster.Expected, permission Permission, run string, config Config) (Restored, error) {
 	if err := permission.check(); err != nil {
@@ -53,11 +84,14 @@ func InPlace(ctx context.Context, c *cluster.Cluster, want cluster.Expected, per
 	if err != nil {
 		return restored, err
 	}
+	aside := asideOf(c.DataDir, run)
 	if found && marker.OriginRun == run {
 		restored.Incarnation, restored.Again = marker.Incarnation, true
-		return restored, nil
+		return restored, c.Programs.Owner.WriteFile(filepath.Join(aside, endedFile), nil, 0o600)
 	}
-	aside := c.DataDir + ".inplace-" + run
+	if ended, err := hasEnded(aside); ended || err != nil {
+		return restored, orEnded(err, c.DataDir, run)
+	}
 	if err := disarm(ctx, c, want, aside); err != nil {
 		return restored, err
 	}
@@ -75,7 +109,18 @@ func InPlace(ctx context.Context, c *cluster.Cluster, want cluster.Expected, per
 	}
 	marker = cluster.NewMarker(run)
 	restored.Incarnation = marker.Incarnation
-	return restored, cluster.WriteMarker(config.Owner, c.DataDir, marker, true)
+	if err := cluster.WriteMarker(config.Owner, c.DataDir, marker, true); err != nil {
+		return restored, err
+	}
+	return restored, c.Programs.Owner.WriteFile(filepath.Join(aside, endedFile), nil, 0o600)
+}
+
+func orEnded(err error, dataDir, run string) error {
+	if err != nil {
+		return err
+	}
+	return failure.New(failure.Refused, "run %s restored %s before, and something else restored it since", run, dataDir).
+		WithHint("restore it under another name")
 }
 
 // keepTablespaces restores them where the links of this cluster point now.
