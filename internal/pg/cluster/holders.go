@@ -5,15 +5,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
 )
 
 // holders are the processes whose working directory is a given directory.
 type holders struct {
 	pids   []int // ascending
-	hidden int   // processes of the directory's owner that cannot be looked at
+	blind  bool  // there is no list of processes
+	hidden []int // servers' processes of the directory's owner that cannot be looked at, or that nobody can name
 }
 
 func (h holders) has(pid int) bool { return slices.Contains(h.pids, pid) }
@@ -30,7 +33,7 @@ func holdersOf(dir string) (holders, error) {
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return holders{hidden: 1}, nil //nolint:nilerr // no /proc: nothing can be proved here
+		return holders{blind: true}, nil //nolint:nilerr // no /proc: nothing can be proved here
 	}
 	var found holders
 	for _, entry := range entries {
@@ -44,9 +47,9 @@ func holdersOf(dir string) (holders, error) {
 	return found, nil
 }
 
-// look notes pid if it works in want, or hides where it works. One that is just
-// being started under another user hides until its program runs, and shows its
-// owner from then on: it is looked at once more.
+// look notes pid if it works in want, or hides where it works and may be a server.
+// One that is just being started under another user hides until its program runs,
+// and shows its owner from then on: it is looked at once more.
 func (h *holders) look(pid int, want os.FileInfo) {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	cwd, err := os.Stat(filepath.Join(proc, "cwd"))
@@ -56,9 +59,20 @@ func (h *holders) look(pid int, want os.FileInfo) {
 	switch {
 	case err == nil && os.SameFile(cwd, want):
 		h.pids = append(h.pids, pid)
-	case os.IsPermission(err) && sameOwner(proc, want):
-		h.hidden++
+	case os.IsPermission(err) && sameOwner(proc, want) && maybeServer(proc):
+		h.hidden = append(h.hidden, pid)
 	}
+}
+
+// maybeServer reports whether a process that hides its directory can be PostgreSQL,
+// by the name of its program, which everybody may read: an agent that keeps keys,
+// such as gpg-agent, hides everything else, and holds no recovery up.
+func maybeServer(proc string) bool {
+	name, err := pg.ReadSmall(filepath.Join(proc, "comm"), 64)
+	if err != nil {
+		return !failure.Is(err, failure.NotFound) // gone meanwhile, or not to be known
+	}
+	return strings.Contains(string(name), "postgres") || strings.Contains(string(name), "postmaster")
 }
 
 func sameOwner(proc string, want os.FileInfo) bool {

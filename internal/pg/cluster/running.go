@@ -63,9 +63,13 @@ func judge(file Process, holders holders, ctlExit int) Process {
 			Life: UnknownLife, PID: holders.pids[0],
 			Reason: "process " + strconv.Itoa(holders.pids[0]) + " works in the directory, but postmaster.pid does not name it",
 		}
-	case holders.hidden > 0:
-		return Process{Life: UnknownLife, Reason: strconv.Itoa(holders.hidden) +
-			" processes of the directory's owner do not show where they work"}
+	case holders.blind:
+		return Process{Life: UnknownLife, Reason: "this machine has no /proc to look for processes in"}
+	case len(holders.hidden) > 0:
+		return Process{
+			Life: UnknownLife, PID: holders.hidden[0],
+			Reason: strconv.Itoa(len(holders.hidden)) + " server processes of the directory's owner do not show where they work",
+		}
 	case ctlExit == ctlRunning:
 		return Process{Life: UnknownLife, Reason: "pg_ctl reports a server, but no process works in the directory"}
 	case ctlExit != ctlStopped:
