@@ -26,22 +26,21 @@ func BeginningBytes(mode keyring.Mode) int64 {
 }
 
 // CheckName proves from an object's first BeginningBytes that it was made under
-// key to be stored as name. Another name is failure.IdentityMismatch, a wrong key
-// failure.Corrupt.
+// key to be stored as name. Whatever else they hold, a wrong key, another name or
+// changed bytes, is failure.IdentityMismatch in the same words.
 //
 // It is a proof although the beginning alone carries no integrity code in the CFB
 // mode: who changes one block of ciphertext turns the block after it into what
-// only the session key can tell, and a name spans several blocks.
+// only the session key can tell, and a name spans several blocks. Telling anything
+// of what came out would end that: an answer with the garbled block in it, even in
+// part, lets the next forgery mend it.
 func CheckName(beginning []byte, name string, key keyring.SessionKey) error {
 	if len(name) < minNameBytes {
 		return failure.New(failure.IdentityMismatch, "the name %q is too short to prove anything", name)
 	}
 	r, err := NewReader(bytes.NewReader(beginning), key)
-	if err != nil {
-		return err
-	}
-	if r.Name() != name {
-		return misplaced(name, r.Name())
+	if err != nil || r.Name() != name {
+		return misplaced(name)
 	}
 	return nil
 }
@@ -49,7 +48,8 @@ func CheckName(beginning []byte, name string, key keyring.SessionKey) error {
 // minNameBytes makes a name reach over three blocks at least, wherever it begins.
 const minNameBytes = 3 * blockBytes
 
-func misplaced(place, inside string) error {
-	return failure.New(failure.IdentityMismatch, "the object at %.300q was made to be %.300q", place, inside).
-		WithHint("somebody copied it there: compare the store's access log; the other stores' copies are not touched by it")
+// misplaced says nothing of what was decrypted; see CheckName.
+func misplaced(place string) error {
+	return failure.New(failure.IdentityMismatch, "nothing shows that the object at %.300q was made to be there", place).
+		WithHint("somebody may have copied it there, or changed it: compare the store's access log; the other stores' copies are not touched by it")
 }

@@ -66,7 +66,7 @@ func Open(ctx context.Context, ciphertext []byte, name string, keys keyring.KeyS
 		return nil, err
 	}
 	if r.Name() != name {
-		return nil, misplaced(name, r.Name())
+		return nil, misplaced(name)
 	}
 	plain, err := inflate(r, maxPlainBytes)
 	if err == nil && source.Len() != 0 {

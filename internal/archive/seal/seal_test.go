@@ -210,6 +210,7 @@ func TestNameIsInside(t *testing.T) {
 			if _, err := Open(t.Context(), sealed, other, private, 1<<21); !failure.Is(err, failure.IdentityMismatch) {
 				t.Errorf("opened in another place: %v", err)
 			}
+			answer := ""
 			// Whoever knows the name can turn one block into another's: the next one tells.
 			for at := len(header); mode == keyring.CFB && at < len(header)+160; at++ {
 				forged := bytes.Clone(beginning)
@@ -219,8 +220,14 @@ func TestNameIsInside(t *testing.T) {
 				if bytes.Equal(forged, beginning) {
 					continue
 				}
-				if err := CheckName(forged, other, key); err == nil {
+				err := CheckName(forged, other, key)
+				if err == nil {
 					t.Fatalf("a name forged by changing ciphertext from byte %d on is believed", at)
+				}
+				if refusal := err.Error(); answer == "" {
+					answer = refusal
+				} else if refusal != answer {
+					t.Fatalf("the answer tells what was decrypted: %q, then %q", answer, refusal)
 				}
 			}
 		}
