@@ -32,7 +32,7 @@ type Config struct {
 	SliceBytes  int64 // default 4 MiB, at most 32 MiB; a multiple of 8 KiB
 	PartBytes   int64 // plaintext after which a part is closed; default 64 MiB
 	Workers     int   // read, compress and encrypt in parallel; default: processors
-	MemoryBytes int64 // bound on part buffers; default 288 MiB (whole process then stays under 512 MiB)
+	MemoryBytes int64 // bound on part buffers; default 224 MiB (whole process then stays under 512 MiB)
 	// Xattrs names the extended attributes of files and directories to keep: a whole
 	// name, such as security.capability, or the beginning of names with its dot,
 	// such as user. for all of that namespace. Default: none. Access control lists
@@ -55,7 +55,7 @@ const (
 	defaultSliceBytes    = 4 << 20
 	defaultPartBytes     = 64 << 20
 	maxPartBytes         = 256 << 20
-	defaultMemoryBytes   = 288 << 20
+	defaultMemoryBytes   = 224 << 20
 	defaultMaxIncrements = 14
 	defaultMaxChainAge   = 8 * 24 * time.Hour
 	pageBytes            = 8 << 10

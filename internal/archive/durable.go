@@ -9,7 +9,7 @@ import (
 // costs a journal commit each, and starts when everything is written; a file
 // system is synced with one call, and its disk is busy while the rest is decoded.
 //
-// A file system whose kernel does not report failed writes to that call, and every
+// A file system that is not known to report failed writes to that call, and every
 // file that lies on another one (a mount point inside the target), is synced file
 // by file.
 type durable struct {
@@ -19,12 +19,12 @@ type durable struct {
 
 // newDurable is called before anything is written below root.
 func newDurable(root *os.Root) (durable, error) {
-	if !reportsFailedWrites() {
-		return durable{}, nil
-	}
 	handle, err := root.Open(".")
 	if err != nil {
 		return durable{}, err
+	}
+	if !reportsFailedWrites(handle) {
+		return durable{}, handle.Close()
 	}
 	info, err := handle.Stat()
 	if err != nil {

@@ -10,14 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reportsFailedWrites reports whether syncfs tells of writes that failed, which
-// it does from Linux 5.8 on (syncfs(2)).
-func reportsFailedWrites() bool {
+// reportsFailedWrites reports whether syncfs on the root's file system puts
+// everything on disk and tells of writes that failed: it does from Linux 5.8 on
+// (syncfs(2)), on file systems that write to a disk themselves. Others, stacked ones
+// such as overlayfs and those of FUSE and networks, are not relied on.
+func reportsFailedWrites(root *os.File) bool {
 	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
+	var system unix.Statfs_t
+	if unix.Uname(&name) != nil || unix.Fstatfs(int(root.Fd()), &system) != nil {
 		return false
 	}
-	return atLeast(unix.ByteSliceToString(name.Release[:]), 5, 8)
+	switch system.Type {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC: // ext2 and ext3 have ext4's number
+		return atLeast(unix.ByteSliceToString(name.Release[:]), 5, 8)
+	}
+	return false
 }
 
 // atLeast compares the first two numbers of a kernel's release, such as 6.1.0-18-amd64.

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-func reportsFailedWrites() bool { return false }
+func reportsFailedWrites(*os.File) bool { return false }
 
 func syncFileSystem(*os.File) error { return errors.ErrUnsupported }
 
