@@ -49,7 +49,7 @@ func rightsOf(ctx context.Context, conn *pgx.Conn, role string) (rights, error) 
 // pg_has_role(…, 'MEMBER') is true for a role itself, for roles whose rights it
 // inherits and for those it must take with SET ROLE.
 const rightsSQL = `WITH held AS (SELECT oid, rolname, rolsuper, rolcreaterole FROM pg_roles WHERE pg_has_role($1, oid, 'MEMBER')),
-	spaces AS (SELECT oid, nspname FROM pg_namespace WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'holdfast')
+	spaces AS (SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'holdfast')
 		AND nspname NOT LIKE 'pg\_toast%' AND nspname NOT LIKE 'pg\_temp%')
 SELECT coalesce(
 	(SELECT 'it is or may become superuser ' || rolname FROM held WHERE rolsuper ORDER BY rolname <> $1 LIMIT 1),
@@ -58,9 +58,10 @@ SELECT coalesce(
 	(SELECT 'it may make itself a member of other roles as ' || rolname FROM held WHERE rolcreaterole LIMIT 1),
 	(SELECT format('it may write to %I.%I as %s', n.nspname, c.relname, h.rolname)
 		FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace CROSS JOIN held h
-		WHERE c.relkind IN ('r', 'p', 'f', 'v') AND (c.relowner = h.oid
+		WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND (c.relowner = h.oid
 			OR has_table_privilege(h.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
 			OR has_any_column_privilege(h.oid, c.oid, 'INSERT, UPDATE')) LIMIT 1),
+	(SELECT format('it may drop what is in schema %I as %s', n.nspname, h.rolname) FROM spaces n JOIN held h ON h.oid = n.nspowner LIMIT 1),
 	(SELECT format('it may advance sequence %I.%I as %s', n.nspname, c.relname, h.rolname)
 		FROM pg_class c JOIN spaces n ON n.oid = c.relnamespace CROSS JOIN held h
 		WHERE c.relkind = 'S' AND (c.relowner = h.oid OR has_sequence_privilege(h.oid, c.oid, 'USAGE, UPDATE')) LIMIT 1),

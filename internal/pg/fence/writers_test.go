@@ -30,6 +30,7 @@ func TestEveryWayToWriteIsSeen(t *testing.T) {
 		"all_data":  {"GRANT " + writeAll(t) + " TO all_data", ""},
 		"boss":      {"ALTER ROLE boss SUPERUSER", "superuser boss"},
 		"grantor":   {"ALTER ROLE grantor CREATEROLE", "member of other roles"},
+		"landlord":  {"CREATE SCHEMA flat AUTHORIZATION landlord; REVOKE ALL ON SCHEMA flat FROM landlord", "drop what is in schema flat"},
 		"creator":   {"GRANT CREATE ON SCHEMA public TO creator", "create in schema public"},
 		"architect": {"GRANT CREATE ON DATABASE shop TO architect", "create schemas"},
 	}
