@@ -83,6 +83,9 @@ func (g Guard) admit(ctx context.Context, w *warrant.Warrant, need warrant.Need)
 func (g Guard) advance(known memory, w warrant.Warrant, need warrant.Need, proofs []string) error {
 	next := known
 	switch {
+	case w.Token == 0 && known.Token > 0:
+		return failure.New(failure.Unsafe, "the run holds no lease on %s, and this host acted under token %d of %q: nothing shows that nobody else acts", need.Service, known.Token, known.Holder).
+			WithHint("find out why no store took the lease: starter plan check --live; then starter resolve --abort, and start the run again")
 	case w.Token < known.Token:
 		return failure.New(failure.Unsafe, "the lease on %s passed on: this host acted under token %d of %q, the request has token %d", need.Service, known.Token, known.Holder, w.Token).
 			WithHint("see who acts now: starter status; what an older run left is taken back with: starter undo. If the stores were replaced by empty ones, remove %s", g.path(need.Service, ".json"))

@@ -87,7 +87,9 @@ func TestOlderLeaseIsRefused(t *testing.T) {
 	requireClass(t, failure.Unsafe, b.admit(nil))
 	requireClass(t, failure.Unsafe, b.admit(func(n *warrant.Need) { n.Undo = true }))
 	requireClass(t, failure.Unsafe, b.as("recover/house/run-3", 8).admit(nil))
-	requireClass(t, failure.Unsafe, b.as("recover/house/run-2", 0).admit(nil))
+	bare := b.as("recover/house/run-2", 0).admit(nil)
+	requireClass(t, failure.Unsafe, bare)
+	require.ErrorContains(t, bare, "holds no lease")
 
 	hand := func(token uint64) error {
 		release, err := b.guard.Admit(guard.ByHand(t.Context(), "undo by hand", token), nil, b.need())
