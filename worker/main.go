@@ -16,6 +16,7 @@ import (
 )
 
 func main() {
+	obs.BoundMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal has its default effect
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -1,3 +1,5 @@
+//go:build chaos
+
 package chaos_test
 
 // Faults of clocks, which are stepped where the machine can (linux on amd64).
