@@ -1,0 +1,3 @@
+// Package warranttest signs warrants for tests: with the real encoding and the real
+// signatures, by people whose keys the test gives.
+package warranttest
