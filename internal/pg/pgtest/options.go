@@ -34,11 +34,11 @@ func WithAll(settings map[string]string) Option {
 	return func(o *options) { maps.Copy(o.settings, settings) }
 }
 
-// ArchiveTo archives WAL with a plain cp into dir, which must exist and belong
-// to the server's user (see Dir). Pair it with RestoreFrom.
+// ArchiveTo archives WAL with cp into dir, where a file appears whole. dir must
+// exist and belong to the server's user (see Dir). Pair it with RestoreFrom.
 func ArchiveTo(dir string) Option {
 	return WithAll(map[string]string{
-		"archive_mode": "on", "archive_command": "test ! -f " + dir + "/%f && cp %p " + dir + "/%f",
+		"archive_mode": "on", "archive_command": "test ! -f " + dir + "/%f && cp %p " + dir + "/.%f && mv " + dir + "/.%f " + dir + "/%f",
 	})
 }
 
