@@ -134,14 +134,38 @@ func (h *house) restoreFiles(t *testing.T, set string) {
 		t.Errorf("restored %+v", out)
 	}
 	again := decode[restoredOut](t, h.must(t, 0, args...))
-	if !again.Again || again.Incarnation != out.Incarnation {
+	if !again.Again || again.Incarnation != out.Incarnation || again.Judged != out.Judged {
 		t.Errorf("restored twice: %+v", again)
 	}
+	h.restoreThatWasNotJudged(t, set)
 	if complaints := h.must(t, failure.Exists.ExitCode(), h.restore("--latest", "--to", to)...); !strings.Contains(complaints, "next") && !strings.Contains(complaints, "hint") {
 		t.Errorf("another restore into the same directory: %s", complaints)
 	}
 	h.must(t, failure.Forbidden.ExitCode(), "backup", "restore", "--set", set, "--to", to+"-2", "--key", h.signer)
 	h.must(t, failure.NotFound.ExitCode(), h.restore("--set", "20260301T001122Z-f-0a1b2c3d", "--to", to+"-3")...)
+}
+
+// restoreThatWasNotJudged: an earlier call wrote the files and was killed, or refused
+// them; the next one does not take them for sound.
+func (h *house) restoreThatWasNotJudged(t *testing.T, set string) {
+	t.Helper()
+	to := filepath.Join(h.dir, "unjudged")
+	args := h.restore("--set", set, "--to", to)
+	out := decode[restoredOut](t, h.must(t, 0, args...))
+	if err := os.Remove(filepath.Join(to, judgedFile)); err != nil {
+		t.Fatal(err)
+	}
+	if again := decode[restoredOut](t, h.must(t, 0, args...)); !again.Again || again.Judged == "" {
+		t.Errorf("judged by the second call: %+v", again)
+	}
+	if err := os.Remove(filepath.Join(to, judgedFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(out.DataDir, "pg_hba.conf"), 0); err != nil {
+		t.Fatal(err)
+	}
+	h.must(t, failure.Corrupt.ExitCode(), args...)
+	h.must(t, failure.Corrupt.ExitCode(), args...)
 }
 
 func (h *house) restoreToPoint(t *testing.T, point pointOut) {

@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -53,7 +54,7 @@ func (r *restoring) run(ctx context.Context, target *recovery.Target) error {
 	if err != nil {
 		return err
 	}
-	if err := r.judge(ctx, c); err != nil || r.choice == nil {
+	if err := r.judge(ctx, c, filepath.Join(r.workspace.Dir, judgedFile)); err != nil || r.choice == nil {
 		return err
 	}
 	return r.replay(ctx)
@@ -196,18 +197,33 @@ func (r *restoring) cluster() (*cluster.Cluster, error) {
 	})
 }
 
-// judge has pg_verifybackup look at the files before a server changes them.
-// Started once, they are no longer what the backup's manifest says.
-func (r *restoring) judge(ctx context.Context, c *cluster.Cluster) error {
-	if r.out.Again {
-		return nil
+// judgedFile lies in a workspace whose files were judged sound, and says by what.
+const judgedFile = "judged"
+
+// judge has pg_verifybackup look at the files before a server changes them. Started
+// once, they are no longer what the backup's manifest says: so a verdict is kept in
+// record, and an earlier call's restore counts only with the verdict of that call.
+// An empty record keeps none, and judges every time.
+func (r *restoring) judge(ctx context.Context, c *cluster.Cluster, record string) error {
+	if r.out.Again && record != "" {
+		tool, err := pg.ReadSmall(record, 4096)
+		if !failure.Is(err, failure.NotFound) {
+			r.out.Judged = strings.TrimSpace(string(tool))
+			return err
+		}
 	}
 	verdict, err := verify.RestoredBackup(ctx, c)
 	if err != nil {
 		return err
 	}
+	if err := verdict.Must(); err != nil {
+		return err
+	}
 	r.out.Judged = verdict.Tool
-	return verdict.Must()
+	if record == "" {
+		return nil
+	}
+	return r.owner.WriteFile(record, []byte(verdict.Tool+"\n"), 0o600)
 }
 
 func (r *restoring) inPlace(ctx context.Context) error {
@@ -242,7 +258,7 @@ func (r *restoring) inPlace(ctx context.Context) error {
 	r.out.Next = []string{
 		"touch " + filepath.Join(restored.DataDir, "recovery.signal") + ", set restore_command to: wal --config FILE fetch %f %p, and start the server",
 	}
-	return r.judge(ctx, target.cluster)
+	return r.judge(ctx, target.cluster, "")
 }
 
 func (a *app) printRestored(out restoredOut) error {
