@@ -159,7 +159,7 @@ func bare(segments []recovery.SegmentRange) []wal.Range {
 	return ranges
 }
 
-func TestChooseAcrossAFailover(t *testing.T) {
+func TestL2L7L13ChooseAcrossAFailover(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		target   recovery.Target

@@ -13,6 +13,9 @@ type LeaseRecord struct {
 	Released time.Time `json:"released,omitzero"`
 	// TakenOver: a person took it from whoever held a lower token, which ended then.
 	TakenOver bool `json:"taken_over,omitempty"`
+	// Yielded: it was released at once, because an older holder renewed just then. Who
+	// yielded never acted under it, and may take the next one.
+	Yielded bool `json:"yielded,omitempty"`
 }
 
 // LeaseView is what one store says, read once.

@@ -28,6 +28,7 @@ type Onset struct {
 	XID      uint64       `json:"xid,omitempty"`
 	Relation string       `json:"relation,omitempty"`
 	Detail   string       `json:"detail,omitempty"`
+	Named    []string     `json:"named,omitempty"` // why what it touched is known to be damaged, or to matter: see Propose
 }
 
 // Confidence is how much a candidate is to be trusted.
@@ -53,4 +54,5 @@ type Candidate struct {
 type Proposal struct {
 	Candidate
 	Alternatives []Candidate `json:"alternatives,omitempty"`
+	Withheld     int         `json:"withheld,omitempty"` // further alternatives that are not listed
 }

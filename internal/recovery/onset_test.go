@@ -36,6 +36,9 @@ func TestPropose(t *testing.T) {
 	t.Parallel()
 	beats := steady().Heartbeats
 	damaging := recovery.Onset{Source: recovery.OnsetWAL, LSN: lsn(15.3), Timeline: 1, XID: 4711, Relation: "orders"}
+	unrelated := recovery.Onset{Source: recovery.OnsetWAL, At: at(14), LSN: lsn(14), Timeline: 1, XID: 4700}
+	named := damaging
+	named.Named = []string{"an invariant that reads orders is broken"}
 	broken := recovery.Onset{Source: recovery.OnsetInvariant, LastGood: at(14.9), At: at(16.1)}
 	earlier := recovery.Onset{Source: recovery.OnsetInvariant, LastGood: at(13), At: at(13.4)}
 	page := recovery.Onset{Source: recovery.OnsetChecksum, At: at(12), Relation: "orders"}
@@ -49,6 +52,21 @@ func TestPropose(t *testing.T) {
 			[]recovery.Onset{broken, damaging},
 			recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1},
 			recovery.Amount{Duration: minutes(6.5), Known: true},
+		},
+		"the earliest in the log": {
+			[]recovery.Onset{damaging, unrelated},
+			recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(14), Timeline: 1},
+			recovery.Amount{Duration: minutes(7.5), Known: true},
+		},
+		"the one that is named, not the earliest": {
+			[]recovery.Onset{unrelated, named},
+			recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1},
+			recovery.Amount{Duration: minutes(6.5), Known: true},
+		},
+		"broken before the named one": {
+			[]recovery.Onset{named, unrelated, earlier},
+			recovery.Target{Kind: recovery.TargetTime, Time: at(13), Inclusive: true},
+			recovery.Amount{Duration: minutes(8.5), Known: true},
 		},
 		"broken before the log says so": {
 			[]recovery.Onset{damaging, earlier},

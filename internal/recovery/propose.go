@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -16,6 +17,10 @@ const onsetSlack = time.Second
 // Propose turns evidence of damage into the target just before it began, with
 // every other candidate and its loss. A person decides; this only proposes.
 //
+//   - Of several damaging transactions in the log the earliest counts; where some
+//     touched what is named as damaged otherwise (Onset.Named), the earliest of
+//     those. That there are others, earlier ones above all, which then stay done, is
+//     part of why.
 //   - A damaging record in the log gives an exact position: recovery stops just
 //     before its commit, or before its first lock where that would be in the way.
 //   - An invariant seen broken gives a bracket; the target is the last moment it
@@ -45,7 +50,30 @@ func Propose(evidence []Onset, beats []Heartbeat) (Proposal, error) {
 	chosen := choose(candidates)
 	proposal := Proposal{Candidate: candidates[chosen]}
 	proposal.Alternatives = slices.Delete(candidates, chosen, chosen+1)
+	proposal.Why += proposal.besides()
 	return proposal, nil
+}
+
+// besides says why this transaction of several was chosen, and what to do where
+// another one did the damage.
+func (p Proposal) besides() (text string) {
+	if len(p.Onset.Named) > 0 {
+		text = ". What it touched is named otherwise: " + strings.Join(p.Onset.Named, "; ")
+	}
+	others, earlier := 0, 0
+	for _, other := range p.Alternatives {
+		if other.Onset.Source == OnsetWAL {
+			others++
+		}
+		if other.Onset.Source == OnsetWAL && other.Onset.LSN < p.Onset.LSN {
+			earlier++
+		}
+	}
+	if others == 0 {
+		return text
+	}
+	return text + fmt.Sprintf(". %d other transactions may have done damage: see alternatives. %d of them are earlier, and stay done. "+
+		"To recover to before another one, reject this and start again with its --target-lsn", others, earlier)
 }
 
 // located fills in the time of a position from the heartbeats around it.
@@ -95,15 +123,19 @@ func candidateFor(onset Onset) (Candidate, bool) {
 }
 
 // choose returns the index of the candidate to propose: candidates are sorted,
-// earliest evidence first.
+// earliest evidence first. Where some transactions are named, the others do not count.
 func choose(candidates []Candidate) int {
-	logical := slices.IndexFunc(candidates, func(c Candidate) bool { return c.Onset.Source != OnsetChecksum })
+	named := slices.ContainsFunc(candidates, func(c Candidate) bool { return len(c.Onset.Named) > 0 })
+	counts := func(c Candidate) bool {
+		return c.Onset.Source != OnsetChecksum && (!named || c.Onset.Source != OnsetWAL || len(c.Onset.Named) > 0)
+	}
+	logical := slices.IndexFunc(candidates, counts)
 	if logical < 0 {
 		return 0
 	}
 	earliest := candidates[logical].Onset.At
 	for i, c := range candidates {
-		exact := c.Onset.Source == OnsetWAL && c.Target.Kind == TargetLSN
+		exact := counts(c) && c.Onset.Source == OnsetWAL && c.Target.Kind == TargetLSN
 		if exact && (earliest.IsZero() || c.Onset.At.IsZero() || !c.Onset.At.After(earliest.Add(onsetSlack))) {
 			return i
 		}

@@ -156,7 +156,8 @@ func (p *RetentionPlan) freeze() {
 	}
 }
 
-// floors returns, per system and timeline, the oldest position kept sets need.
+// floors returns, per system and timeline, the oldest position kept sets need: those
+// of the timeline, and those of the ones before it, from which replay goes on into it.
 func floors(sets []SetSummary, decisions []SetDecision) []WALFloor {
 	var found []WALFloor
 	for i, s := range sets {
@@ -173,5 +174,10 @@ func floors(sets []SetSummary, decisions []SetDecision) []WALFloor {
 	slices.SortFunc(found, func(a, b WALFloor) int {
 		return cmp.Or(cmp.Compare(a.SystemID, b.SystemID), cmp.Compare(a.Timeline, b.Timeline))
 	})
+	for i := 1; i < len(found); i++ {
+		if found[i].SystemID == found[i-1].SystemID {
+			found[i].LSN = min(found[i].LSN, found[i-1].LSN)
+		}
+	}
 	return found
 }

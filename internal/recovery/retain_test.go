@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 )
@@ -87,51 +85,4 @@ func TestRetain(t *testing.T) {
 	}
 	_, err := recovery.Retain(nil, recovery.RetentionPolicy{KeepFor: day}, epoch)
 	expect(t, err, failure.InvalidInput, "keep_verified")
-}
-
-func TestRetainProperties(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		var sets []recovery.SetSummary
-		for i := range rapid.IntRange(1, 12).Draw(t, "sets") {
-			s := aged(fmt.Sprint(i), rapid.IntRange(0, 30).Draw(t, "age"), rapid.SampledFrom([]recovery.Verification{"none", "read", "restored"}).Draw(t, "verified"))
-			if i > 0 && rapid.Bool().Draw(t, "incremental") {
-				s.References = []string{fmt.Sprint(rapid.IntRange(0, i-1).Draw(t, "reference"))}
-			}
-			sets = append(sets, s)
-		}
-		keepVerified := rapid.IntRange(1, 3).Draw(t, "keep")
-		plan, err := recovery.Retain(sets, recovery.RetentionPolicy{KeepFor: 7 * day, KeepVerified: keepVerified}, epoch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkRetention(t, sets, plan, keepVerified)
-	})
-}
-
-func checkRetention(t *rapid.T, sets []recovery.SetSummary, plan recovery.RetentionPlan, keepVerified int) {
-	gone := map[string]bool{}
-	for _, d := range plan.Decisions {
-		gone[d.ID] = d.Delete
-	}
-	verified, kept := 0, 0
-	for _, s := range sets {
-		if s.Verified.Proved() {
-			verified++
-			if !gone[s.ID] {
-				kept++
-			}
-		}
-		for _, id := range s.References {
-			if !gone[s.ID] && gone[id] {
-				t.Fatalf("set %s is kept, but %s, whose parts it uses, is not", s.ID, id)
-			}
-		}
-		if gone[s.ID] && s.StoppedAt.After(epoch.Add(-7*day)) {
-			t.Fatalf("set %s is too young to go", s.ID)
-		}
-	}
-	if kept < min(verified, keepVerified) {
-		t.Fatalf("%d verified sets kept of %d", kept, verified)
-	}
 }

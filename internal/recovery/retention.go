@@ -22,7 +22,9 @@ type SetDecision struct {
 	Reason string `json:"reason"`
 }
 
-// WALFloor is the oldest position that a kept set still needs.
+// WALFloor is the oldest position that a kept set still needs of a timeline. A
+// timeline without a floor of its own has that of the highest one below it, which it
+// may have come from: without one of these either, nothing of it is needed.
 type WALFloor struct {
 	SystemID wal.SystemID `json:"system_id"`
 	Timeline wal.Timeline `json:"timeline"`
@@ -34,5 +36,5 @@ type RetentionPlan struct {
 	Decisions []SetDecision `json:"decisions"` // newest set first
 	Frozen    bool          `json:"frozen"`
 	Alarms    []string      `json:"alarms,omitempty"`
-	WALFloors []WALFloor    `json:"wal_floors"`
+	WALFloors []WALFloor    `json:"wal_floors"` // ascending by system and timeline
 }
