@@ -38,7 +38,9 @@ type Server struct {
 }
 
 // ParseServer reads a libpq connection string of keywords ("host=… port=… user=…"),
-// with or without a password in it.
+// with or without a password in it. Where it leads, the environment and a service
+// file counted, must be one server: what is done to it is done to no other.
+// Errors are InvalidInput and never show the string.
 func ParseServer(text config.Secret) (Server, error) {
 	parsed, err := pgx.ParseConfig(text.Reveal())
 	if err == nil {
@@ -47,6 +49,11 @@ func ParseServer(text config.Secret) (Server, error) {
 	if err != nil {
 		// The parser's message may quote the string, password included.
 		return Server{}, failure.Invalid("conninfo", "is not a libpq connection string")
+	}
+	for _, other := range parsed.Fallbacks {
+		if other.Host != parsed.Host || other.Port != parsed.Port {
+			return Server{}, failure.Invalid("conninfo", "leads to %s and to %s, and must lead to one server", parsed.Host, other.Host)
+		}
 	}
 	return Server{
 		Host: parsed.Host, Port: int(parsed.Port), Database: parsed.Database, User: parsed.User,

@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -8,21 +9,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/terragonlabs/holdfast/internal/config"
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/testsuite/tlstest"
 )
 
-// encrypt gives a server a certificate of the authority.
-func encrypt(t *testing.T, server *pgtest.Server, by tlstest.Authority) {
+// encrypt gives a server its certificate.
+func encrypt(t *testing.T, server *pgtest.Server, pair tls.Certificate) {
 	t.Helper()
-	pair := by.Server(t)
 	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +68,7 @@ func TestAuthorityIsChecked(t *testing.T) {
 	t.Parallel()
 	right, wrong := tlstest.New(t), tlstest.New(t)
 	encrypted, plain := pgtest.Start(t), pgtest.Start(t)
-	encrypt(t, encrypted, right)
+	encrypt(t, encrypted, right.Server(t))
 	for name, row := range map[string]struct {
 		server    *pgtest.Server
 		authority string
@@ -113,5 +116,96 @@ func TestAnotherMachineMustProveItsName(t *testing.T) {
 	server.SSLMode = "require"
 	if !strings.Contains(server.Conninfo(), "sslmode='require'") {
 		t.Errorf("what is asked for: %s", server.Conninfo())
+	}
+}
+
+// elsewhere is an address of this machine that is not a loopback address: Linux
+// connects 0.0.0.0 to itself. To holdfast it is another machine's.
+const elsewhere = "0.0.0.0"
+
+// TestEnvironmentLeadsToAServerThatMustProveItsName on real servers, for a whole
+// connection string that names no host: PGHOST and a service file lead to another
+// machine as surely as the string does.
+func TestEnvironmentLeadsToAServerThatMustProveItsName(t *testing.T) {
+	authority := tlstest.New(t)
+	named, other, plain := pgtest.Start(t), pgtest.Start(t), pgtest.Start(t)
+	encrypt(t, named, authority.Server(t, elsewhere))
+	encrypt(t, other, authority.Server(t))
+	for name, row := range map[string]struct {
+		server *pgtest.Server
+		passes bool
+	}{"its name is in the certificate": {named, true}, "another name is": {other, false}, "in the clear": {plain, false}} {
+		t.Run(name, func(t *testing.T) {
+			super := row.server.Super()
+			row.server.Exec(t, "CREATE ROLE far LOGIN PASSWORD 'pw'")
+			services := filepath.Join(t.TempDir(), "services")
+			content := fmt.Sprintf("[far]\nhost=%s\nport=%d\nuser=far\npassword=pw\ndbname=postgres\nsslmode=prefer\n", elsewhere, super.Port)
+			if err := os.WriteFile(services, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PGSERVICEFILE", services)
+			for text, environment := range map[string]map[string]string{
+				fmt.Sprintf("port=%d user=far password=pw dbname=postgres", super.Port): {"PGHOST": elsewhere},
+				"service=far": {"PGHOST": "/nowhere"}, "dbname=postgres": {"PGSERVICE": "far"},
+			} {
+				t.Run(text, func(t *testing.T) {
+					for key, value := range environment {
+						t.Setenv(key, value)
+					}
+					if err := login(t, text+" sslrootcert="+authority.File); (err == nil) != row.passes {
+						t.Errorf("%s with %v: %v, want success: %t", text, environment, err, row.passes)
+					}
+				})
+			}
+		})
+	}
+}
+
+// login connects as what takes a whole connection string does.
+func login(t *testing.T, text string) error {
+	t.Helper()
+	secured, err := conninfo.Secure(text)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(t.Context(), secured)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(t.Context())
+	encrypted, err := pg.One[bool](t.Context(), conn, "ask for encryption", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+	if err == nil && !encrypted {
+		return errors.New("the session is not encrypted")
+	}
+	return err
+}
+
+// TestProgramsDoNotHearTheEnvironment: a PG* variable of the worker's would send
+// PostgreSQL's own programs, by PGHOSTADDR or PGSERVICE, past what their connection
+// string says.
+func TestProgramsDoNotHearTheEnvironment(t *testing.T) {
+	server := pgtest.Start(t)
+	for _, key := range []string{"PGHOST", "PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE", "PGOPTIONS", "PGPASSFILE"} {
+		t.Setenv(key, "192.0.2.1")
+	}
+	programs := server.Cluster(t).Programs
+	out, err := programs.Run(t.Context(), "psql", "-X", "-w", "-At", "-c", "SHOW port", server.Super().Conninfo())
+	if err != nil || out.ExitCode != 0 || strings.TrimSpace(out.Stdout) != strconv.Itoa(server.Super().Port) {
+		t.Errorf("psql = %+v, %v, want to be at port %d", out, err, server.Super().Port)
+	}
+	for _, setting := range programs.Command(t.Context(), "psql").Env {
+		if strings.HasPrefix(setting, "PG") {
+			t.Errorf("the program hears %s", setting)
+		}
+	}
+}
+
+// TestOneServerIsMeant where a connection string is parsed into a Server.
+func TestOneServerIsMeant(t *testing.T) {
+	t.Setenv("PGHOST", "db1,db2")
+	for text, fits := range map[string]bool{"user=a": false, "user=a host=db1": true, "user=a host=/run/p,db1": false, "user=a host=db1,db1 port=1,2": false} {
+		if server, err := pg.ParseServer(config.NewSecret(text)); (err == nil) != fits || err != nil && !failure.Is(err, failure.InvalidInput) {
+			t.Errorf("ParseServer(%q) = %v, %v, want one server: %t", text, server, err, fits)
+		}
 	}
 }

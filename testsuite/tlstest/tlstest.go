@@ -52,10 +52,10 @@ func (a Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// Server returns a server's certificate for 127.0.0.1 and localhost.
-func (a Authority) Server(t testing.TB) tls.Certificate {
+// Server returns a server's certificate for 127.0.0.1, localhost and more addresses.
+func (a Authority) Server(t testing.TB, more ...string) tls.Certificate {
 	t.Helper()
-	cert, key := a.files(t, x509.ExtKeyUsageServerAuth)
+	cert, key := a.files(t, x509.ExtKeyUsageServerAuth, more...)
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func (a Authority) Client(t testing.TB) (cert, key string) {
 	return a.files(t, x509.ExtKeyUsageClientAuth)
 }
 
-func (a Authority) files(t testing.TB, usage x509.ExtKeyUsage) (certFile, keyFile string) {
+func (a Authority) files(t testing.TB, usage x509.ExtKeyUsage, more ...string) (certFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -77,6 +77,9 @@ func (a Authority) files(t testing.TB, usage x509.ExtKeyUsage) (certFile, keyFil
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+	}
+	for _, address := range more {
+		template.IPAddresses = append(template.IPAddresses, net.ParseIP(address))
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
 	if err != nil {

@@ -2,10 +2,7 @@ package conninfo
 
 import (
 	"net"
-	"net/url"
 	"strings"
-
-	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
 // VerifyFull is the sslmode that demands encryption, a certificate of a trusted
@@ -52,53 +49,4 @@ func TLS(text, host, mode string) ([]string, error) {
 		}
 	}
 	return words, nil
-}
-
-// Secure completes a whole connection string, keywords or URL, with
-// sslmode=verify-full where it names a server on another machine and no sslmode.
-// Errors are InvalidInput and never show the string: it may hold a password.
-func Secure(text string) (string, error) {
-	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
-		return secureURL(text)
-	}
-	given, err := Parse(text)
-	if err != nil || given["sslmode"] != "" || !anyRemote(given["host"]+","+given["hostaddr"]) {
-		return text, err
-	}
-	return text + " sslmode=" + VerifyFull, nil
-}
-
-func secureURL(text string) (string, error) {
-	parsed, err := url.Parse(text)
-	if err != nil {
-		return "", failure.Invalid("conn", "is not a connection URL")
-	}
-	query := parsed.Query()
-	if query.Get("sslmode") != "" || !anyRemote(hostsOf(parsed)+","+query.Get("host")+","+query.Get("hostaddr")) {
-		return text, nil
-	}
-	query.Set("sslmode", VerifyFull)
-	parsed.RawQuery = query.Encode()
-	return parsed.String(), nil
-}
-
-// hostsOf returns the hosts of a URL, comma-separated, without their ports.
-func hostsOf(parsed *url.URL) string {
-	var hosts []string
-	for one := range strings.SplitSeq(parsed.Host, ",") {
-		if host, _, err := net.SplitHostPort(one); err == nil {
-			one = host
-		}
-		hosts = append(hosts, strings.Trim(one, "[]"))
-	}
-	return strings.Join(hosts, ",")
-}
-
-func anyRemote(hosts string) bool {
-	for host := range strings.SplitSeq(hosts, ",") {
-		if Remote(host) {
-			return true
-		}
-	}
-	return false
 }

@@ -2,6 +2,8 @@ package conninfo_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,18 +70,60 @@ func TestSecure(t *testing.T) {
 		"host=db2 port=1":                    "host=db2 port=1 sslmode=verify-full",
 		"host=localhost,db2":                 "host=localhost,db2 sslmode=verify-full",
 		"host=localhost hostaddr=10.0.0.1":   "host=localhost hostaddr=10.0.0.1 sslmode=verify-full",
+		"host=/run/p,db2 sslmode=''":         "host=/run/p,db2 sslmode='' sslmode=verify-full",
 		"host=db2 sslmode=disable":           "host=db2 sslmode=disable",
 		"postgres://a@db2:1/x":               "postgres://a@db2:1/x?sslmode=verify-full",
 		"postgres://a@localhost/x":           "postgres://a@localhost/x",
 		"postgres://a@[::1]:5/x":             "postgres://a@[::1]:5/x",
 		"postgresql:///x?host=db2":           "postgresql:///x?host=db2&sslmode=verify-full",
+		"postgres://localhost,db2/x":         "postgres://localhost,db2/x?sslmode=verify-full",
+		"postgres://db2/x?ssl=true":          "postgres://db2/x?sslmode=verify-full",
 		"postgresql://db2/x?sslmode=require": "postgresql://db2/x?sslmode=require",
 	} {
 		if got, err := conninfo.Secure(text); err != nil || got != want {
 			t.Errorf("Secure(%q) = %q, %v, want %q", text, got, err, want)
 		}
 	}
-	if _, err := conninfo.Secure("postgres://a:hunter2@%zz"); err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("a bad URL: %v", err)
+	for _, text := range []string{"postgres://a:hunter2@%zz", "password=hunter2 port=x", "password=hunter2 host=a,b port=1,2,3"} {
+		if _, err := conninfo.Secure(text); !failure.Is(err, failure.InvalidInput) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Secure of a bad string = %v, want InvalidInput without the string", err)
+		}
+	}
+}
+
+// TestSecureWhereTheEnvironmentLeads: the string need not name the host itself, and
+// what protects it is the string's alone to say.
+func TestSecureWhereTheEnvironmentLeads(t *testing.T) {
+	services := filepath.Join(t.TempDir(), "services")
+	content := "[there]\nhost=db2\nsslmode=disable\n\n[here]\nhost=/run/p\n\n[both]\nhost=/run/p,db2\n"
+	if err := os.WriteFile(services, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PGSERVICEFILE", services)
+	for name, row := range map[string]struct {
+		environment map[string]string
+		text, want  string
+	}{
+		"PGHOST":               {map[string]string{"PGHOST": "db2"}, "dbname=x", "dbname=x sslmode=verify-full"},
+		"a list in PGHOST":     {map[string]string{"PGHOST": "/run/p,db2"}, "", " sslmode=verify-full"},
+		"PGHOST, by URL":       {map[string]string{"PGHOST": "db2"}, "postgres:///x", "postgres:///x?sslmode=verify-full"},
+		"PGHOST is local":      {map[string]string{"PGHOST": "/run/p"}, "dbname=x", "dbname=x"},
+		"the string is local":  {map[string]string{"PGHOST": "db2"}, "host=/run/p", "host=/run/p"},
+		"PGSSLMODE":            {map[string]string{"PGHOST": "db2", "PGSSLMODE": "disable"}, "", " sslmode=verify-full"},
+		"the string says":      {map[string]string{"PGHOST": "db2"}, "sslmode=require", "sslmode=require"},
+		"a service":            {nil, "service=there", "service=there sslmode=verify-full"},
+		"a service is local":   {nil, "service=here", "service=here"},
+		"a service has a list": {nil, "service=both", "service=both sslmode=verify-full"},
+		"a service, by URL":    {nil, "postgres:///?service=there", "postgres:///?service=there&sslmode=verify-full"},
+		"PGSERVICE":            {map[string]string{"PGSERVICE": "there"}, "user=a", "user=a sslmode=verify-full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, value := range row.environment {
+				t.Setenv(key, value)
+			}
+			if got, err := conninfo.Secure(row.text); err != nil || got != row.want {
+				t.Errorf("Secure(%q) = %q, %v, want %q", row.text, got, err, row.want)
+			}
+		})
 	}
 }

@@ -1,4 +1,5 @@
-// Package conninfo reads and completes libpq connection strings. It opens nothing.
+// Package conninfo reads and completes libpq connection strings. It connects to
+// nothing.
 //
 // libpq's own default, sslmode=prefer, sends a password to whoever answers at an
 // address and takes no encryption for an answer. Here a server on another machine
