@@ -84,6 +84,9 @@ type Fence struct {
 	// Others are roles with sessions in the database that were not fenced: they may
 	// write nothing, or the plan lets them go on.
 	Others []string `json:"others,omitempty"`
+	// Subscriptions of logical replication that were enabled, and are not under the
+	// fence. LiftFence enables them again, but not in a restored copy.
+	Subscriptions []string `json:"subscriptions,omitempty"`
 	// Unarchived says why the last acknowledged work may be in no store; "": all is.
 	Unarchived string `json:"unarchived,omitempty"`
 }

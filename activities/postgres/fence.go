@@ -61,6 +61,9 @@ func (a *Activities) fence(ctx context.Context, in FenceInput) (Fence, error) {
 		return Fence{}, err
 	}
 	out := Fence{At: fenced.At, LSN: fenced.LSN, Terminated: fenced.Terminated, Newest: newestBeat(ctx, server, fenced.At), Others: fenced.Others}
+	for _, one := range fenced.Record.Subscriptions {
+		out.Subscriptions = append(out.Subscriptions, one.String())
+	}
 	if in.Side == Serving {
 		if err := a.awaitRest(ctx, t, c, in.Expect, fenced.LSN); err != nil {
 			out.Unarchived = err.Error()
@@ -181,7 +184,7 @@ func (a *Activities) fenceOptions(t target, in FenceInput, c *cluster.Cluster) (
 	}
 	return fence.Options{
 		Roles: roles, Databases: []string{t.database.DBName}, RecordPath: path, PriorPath: prior, SystemID: in.Expect.SystemID, Owner: c.Programs.Owner,
-		Allowed: t.database.UnfencedRoles,
+		Allowed: t.database.UnfencedRoles, Copy: in.Origin != nil,
 	}, nil
 }
 

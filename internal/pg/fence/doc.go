@@ -7,7 +7,9 @@
 // superuser, whom limits do not bind) and, in each application database,
 // default_transaction_read_only = on. Its sessions are ended. Then it is proved:
 // the catalog says so, no session of such a role is left, and a login as the
-// application is refused. Holdfast's own role stays in. Anybody else who may write,
+// application is refused. Subscriptions of logical replication, which the server's own
+// workers apply, are disabled, and it is proved that no such worker is left.
+// Holdfast's own role stays in. Anybody else who may write,
 // by a session that is there or a login that is possible, makes the fence fail,
 // unless the plan names that role; a superuser without a session does not.
 //

@@ -26,6 +26,10 @@ type Options struct {
 	// copy replayed past the fence of its origin has it too, and what it shows is
 	// not how things were. "" or no file there: it came without.
 	PriorPath string `json:"prior_path,omitempty"`
+	// Copy says that the cluster was restored from another. Its subscriptions stand
+	// where the copy ends, their publishers' slots where the origin's did: enabled,
+	// they would pass over what lies between and say nothing. They stay disabled.
+	Copy bool `json:"copy,omitempty"`
 }
 
 // Fenced is the proof that no application can write.
@@ -55,6 +59,12 @@ func Writes(ctx context.Context, server pg.Server, opts Options) (Fenced, error)
 			return err
 		}
 		if err := raise(ctx, conn, fenced.Record); err != nil {
+			return err
+		}
+		if err := disable(ctx, server, fenced.Record.Subscriptions); err != nil {
+			return err
+		}
+		if err := endWorkers(ctx, conn); err != nil {
 			return err
 		}
 		if fenced.Terminated, err = terminate(ctx, conn, opts.Roles); err != nil {
@@ -147,5 +157,8 @@ func observe(ctx context.Context, conn *pgx.Conn, opts Options) (Record, error) 
 	if len(roles) != len(opts.Roles) || len(settings) != len(opts.Roles)*len(opts.Databases) {
 		return Record{}, failure.New(failure.NotFound, "of roles %q and databases %q not all exist", opts.Roles, opts.Databases)
 	}
-	return Record{SystemID: opts.SystemID, MadeAt: time.Now().UTC(), Roles: roles, Settings: settings}, nil
+	subscriptions, err := enabled(ctx, conn)
+	return Record{
+		SystemID: opts.SystemID, MadeAt: time.Now().UTC(), Roles: roles, Settings: settings, Subscriptions: subscriptions, Copy: opts.Copy,
+	}, err
 }

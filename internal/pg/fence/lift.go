@@ -12,7 +12,8 @@ import (
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
-// Lift restores exactly what the record holds and then removes it. Without a
+// Lift restores exactly what the record holds and then removes it; only the
+// subscriptions of a copy stay disabled, see Options.Copy. Without a
 // record nothing is fenced and nothing changes, so a second call is harmless;
 // killed half-way the record is still there and the next call finishes. What
 // can be restored is, even when something else cannot; the errors are joined.
@@ -34,6 +35,9 @@ func Lift(ctx context.Context, server pg.Server, recordPath string, system wal.S
 		}
 		return lower(ctx, conn, record)
 	})
+	if err == nil && !record.Copy {
+		err = alterEach(ctx, server, record.Subscriptions, "ENABLE")
+	}
 	if err != nil {
 		return pg.Classify(err, "lift the fence on %s", server)
 	}
@@ -58,14 +62,14 @@ func lower(ctx context.Context, conn *pgx.Conn, record Record) error {
 		}
 		failed = append(failed, alter(ctx, conn, statement))
 	}
-	return first(errors.Join(failed...), failed)
+	return firstOf(failed)
 }
 
-// first gives a joined error the class of its first part.
-func first(joined error, parts []error) error {
+// firstOf joins errors, with the class of the first.
+func firstOf(parts []error) error {
 	for _, part := range parts {
 		if part != nil {
-			return failure.Wrap(failure.ClassOf(part), joined, "restore what was there before")
+			return failure.Wrap(failure.ClassOf(part), errors.Join(parts...), "change what the fence's record holds")
 		}
 	}
 	return nil

@@ -15,17 +15,22 @@ import (
 // hbaFile is the fence's pg_hba.conf in the data directory.
 const hbaFile = "holdfast_fence_hba.conf"
 
+// fenceMark ends each line of the fence in postgresql.auto.conf: the cut-over takes
+// no such line over.
+const fenceMark = " # holdfast fence"
+
 const maxConfigBytes = 16 << 20
 
 // Offline says where a fence of a stopped server lies.
 type Offline struct {
 	HBAFile  string `json:"hba_file"`  // made by the fence
-	AutoConf string `json:"auto_conf"` // has the line that points to it
-	Line     string `json:"line"`
+	AutoConf string `json:"auto_conf"` // has the lines that point to it
+	Line     string `json:"line"`      // or lines, without the last one's end
 }
 
 // Stopped keeps the application out of a server that is down: when it starts,
-// pg_hba.conf rejects the roles first and otherwise says what it said before.
+// pg_hba.conf rejects the roles first and otherwise says what it said before, and
+// no subscription is applied.
 // The server must be proved dead. Running it twice ends in the same files and
 // the same record. The position of the last write is not known (LSN 0).
 func Stopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected, opts Options) (Fenced, error) {
@@ -49,7 +54,7 @@ func Stopped(ctx context.Context, c *cluster.Cluster, want cluster.Expected, opt
 		fence := filepath.Join(c.DataDir, hbaFile)
 		record.Offline = &Offline{
 			HBAFile: fence, AutoConf: filepath.Join(c.DataDir, "postgresql.auto.conf"),
-			Line: "hba_file = " + quoteLiteral(fence) + " # holdfast fence",
+			Line: "hba_file = " + quoteLiteral(fence) + fenceMark + "\nmax_logical_replication_workers = 0" + fenceMark,
 		}
 		if err := save(opts.Owner, opts.RecordPath, record); err != nil {
 			return Fenced{}, err
@@ -100,7 +105,8 @@ func priorHBA(ctx context.Context, c *cluster.Cluster) ([]byte, error) {
 
 // LiftOffline removes the fence of Stopped. A server that was started meanwhile
 // goes on and lets the application in again: it keeps the fence's file, which then
-// holds the rules that were there before, until it is started anew without it.
+// holds the rules that were there before, and applies no subscription, until it is
+// started anew without the fence's lines.
 // Without a record, or a second time, nothing changes.
 func LiftOffline(ctx context.Context, c *cluster.Cluster, want cluster.Expected, recordPath string) error {
 	record, found, err := Load(recordPath)
@@ -135,7 +141,7 @@ func LiftOffline(ctx context.Context, c *cluster.Cluster, want cluster.Expected,
 	return remove(recordPath)
 }
 
-// unbar takes the line out that points to the fence's rules.
+// unbar takes the fence's lines out.
 func unbar(c *cluster.Cluster, offline Offline) error {
 	auto, err := pg.ReadSmall(offline.AutoConf, maxConfigBytes)
 	if err != nil || !strings.Contains(string(auto), offline.Line) {

@@ -68,6 +68,9 @@ func (f *Fenced) prove(ctx context.Context, conn *pgx.Conn, opts Options) error 
 	if open != 0 {
 		return failure.New(failure.CheckFailed, "%d application roles may still log in: something lifted the fence meanwhile", open)
 	}
+	if err := proveQuiet(ctx, conn); err != nil {
+		return err
+	}
 	for _, login := range opts.Logins {
 		if err := requireRefused(ctx, login); err != nil {
 			return err

@@ -20,6 +20,10 @@ type Record struct {
 	Roles    []Role       `json:"roles"`
 	Settings []Setting    `json:"settings"`
 	Offline  *Offline     `json:"offline,omitempty"`
+	// Subscriptions were enabled. Of a Copy they stay disabled when the fence is
+	// lifted.
+	Subscriptions []Subscription `json:"subscriptions,omitempty"`
+	Copy          bool           `json:"copy,omitempty"`
 }
 
 // Role is an application role as it was.
@@ -45,6 +49,9 @@ func (r *Record) inherit(prior Record) {
 	}
 	for _, was := range prior.Settings {
 		r.inheritSetting(was)
+	}
+	for _, was := range prior.Subscriptions {
+		r.inheritSubscription(was)
 	}
 }
 

@@ -118,6 +118,8 @@ func isolation(c *cluster.Cluster, major pg.Major) map[string]string {
 		"archive_cleanup_command": "", "recovery_end_command": "", "external_pid_file": "",
 		"logging_collector": "off", "log_destination": "stderr", "lc_messages": "C", "log_timezone": "UTC",
 		"log_min_messages": "warning", "hot_standby": "on", "hot_standby_feedback": "off",
+		// A promoted copy would advance its origin's slots at the publishers.
+		"max_logical_replication_workers": "0",
 	}
 	if major >= 15 {
 		settings["archive_library"] = ""

@@ -116,8 +116,8 @@ func TestReplayToEveryKindOfTargetThenPromote(t *testing.T) {
 func requireIsolated(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	got := pgtest.QueryAt[string](t, c.Server("postgres"), `SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
-		WHERE name IN ('archive_mode', 'listen_addresses', 'primary_conninfo', 'archive_command')`)
-	if got != "archive_command=(disabled) archive_mode=off listen_addresses= primary_conninfo=" {
+		WHERE name IN ('archive_mode', 'listen_addresses', 'primary_conninfo', 'archive_command', 'max_logical_replication_workers')`)
+	if got != "archive_command=(disabled) archive_mode=off listen_addresses= max_logical_replication_workers=0 primary_conninfo=" {
 		t.Errorf("L3: the restored cluster is not isolated: %s", got)
 	}
 }

@@ -126,6 +126,7 @@ func serviceSettings(text string) string {
 const (
 	retiredLine = "archive_mode = 'off' # holdfast: swapped out and kept"
 	quietLine   = "listen_addresses = '' # holdfast: swapped out and kept"
+	idleLine    = "max_logical_replication_workers = '0' # holdfast: swapped out and kept"
 )
 
 func (s *swap) retired() (bool, error) {
@@ -146,6 +147,6 @@ func (s *swap) retire(ctx context.Context) error {
 	if err != nil && !failure.Is(err, failure.NotFound) {
 		return err
 	}
-	text := strings.TrimSuffix(string(content), "\n") + "\n" + quietLine + "\n" + retiredLine + "\n"
+	text := strings.TrimSuffix(string(content), "\n") + "\n" + quietLine + "\n" + idleLine + "\n" + retiredLine + "\n"
 	return c.Programs.Owner.WriteFile(path, []byte(text), 0o600)
 }

@@ -148,7 +148,7 @@ func (f *fixture) rewind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.NewReplacer(retiredLine+"\n", "", quietLine+"\n", "").Replace(string(content))
+	text := strings.NewReplacer(retiredLine+"\n", "", quietLine+"\n", "", idleLine+"\n", "").Replace(string(content))
 	text += "port = '" + portText(f.config.Workspace.Port) + "'\nunix_socket_directories = '" + f.config.Workspace.SocketDir + "'\n"
 	if err := pgtest.Owner(t).WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -137,5 +137,6 @@ func (s *swap) asideSettings() map[string]string {
 		"hba_file": s.asideRulesFile(), "data_directory": s.damaged.cluster.DataDir, "external_pid_file": "",
 		"primary_conninfo": "", "restore_command": "", "synchronous_standby_names": "", "autovacuum": "off",
 		"logging_collector": "off", "log_destination": "stderr", "ssl": "off",
+		"max_logical_replication_workers": "0", // a subscription's workers write whatever is set above
 	}
 }
