@@ -56,7 +56,8 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 		if err != nil {
 			return Proposed{}, err
 		}
-		proposal.Alternatives = proposal.Alternatives[:min(alternatives, len(proposal.Alternatives))]
+		proposal.Withheld = max(0, len(proposal.Alternatives)-alternatives)
+		proposal.Alternatives = proposal.Alternatives[:len(proposal.Alternatives)-proposal.Withheld]
 		out.Proposal, target = &proposal, &proposal.Target
 	}
 	aimed := *target

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,43 +70,58 @@ func (a *Activities) findOnset(ctx context.Context, in OnsetInput) (OnsetReport,
 	for _, point := range history.Points {
 		report.RestorePoints = append(report.RestorePoints, recovery.RestorePoint{Name: point.Name, LSN: point.LSN, Timeline: identity.Timeline})
 	}
-	report.Onsets = a.onsets(ctx, history, identity, server, in.Disrupted, report.Invariants)
+	report.Onsets = onsets(ctx, history, found{identity, server, t.database, in.Disrupted, report.Invariants})
 	return report, nil
+}
+
+// found is the damaged cluster, and what is known of the damage besides the log.
+type found struct {
+	identity   cluster.Identity
+	server     pg.Server
+	database   plan.Database
+	disrupted  time.Time
+	invariants []CheckResult // in the plan's order
 }
 
 // onsets turns candidates into evidence. A transaction in the log is exact; only
 // without one do a broken invariant and the reporter's word count.
-func (a *Activities) onsets(ctx context.Context, history onset.History, identity cluster.Identity, server pg.Server, disrupted time.Time, broken []CheckResult) []recovery.Onset {
-	names, err := damage.ReadNames(ctx, server)
+func onsets(ctx context.Context, history onset.History, in found) (evidence []recovery.Onset) {
+	names, err := damage.ReadNames(ctx, in.server)
 	if err != nil {
 		names = nil // relations are then shown by their file numbers
 	}
-	var onsets []recovery.Onset
+	var suspects []suspect
 	for _, candidate := range onset.Judge(history, onset.Thresholds{}) {
-		if !grave(candidate.Why) || candidate.CommitAt.Before(disrupted.Add(-beforeReport)) || len(onsets) == maxOnsets {
+		if !grave(candidate.Why) || candidate.CommitAt.Before(in.disrupted.Add(-beforeReport)) || len(evidence) == maxOnsets {
 			continue
 		}
-		one := recovery.Onset{
-			Source: recovery.OnsetWAL, At: candidate.CommitAt, LSN: candidate.CommitLSN, Timeline: identity.Timeline,
-			XID: uint64(candidate.XID), Relation: relationOf(candidate, names), Detail: detailOf(candidate),
-		}
-		if locks(candidate) {
-			one.LSN, one.Commit = candidate.FirstLSN, candidate.CommitLSN
-		}
-		onsets = append(onsets, one)
+		suspects = append(suspects, suspectOf(candidate, names))
+		evidence = append(evidence, onsetOf(suspects[len(suspects)-1], in.identity.Timeline))
 	}
-	if len(onsets) > 0 {
-		return onsets
+	if len(evidence) > 0 {
+		name(evidence, suspects, suspicions(ctx, in.server, in.database, in.invariants), in.database.DBName)
+		return evidence
 	}
-	for _, result := range broken {
+	for _, result := range in.invariants {
 		if result.Status == CheckFailed {
-			onsets = append(onsets, recovery.Onset{Source: recovery.OnsetInvariant, At: time.Now().UTC(), Detail: "invariant broken: " + result.Name})
+			evidence = append(evidence, recovery.Onset{Source: recovery.OnsetInvariant, At: time.Now().UTC(), Detail: "invariant broken: " + result.Name})
 		}
 	}
-	if len(onsets) > 0 {
-		onsets = append(onsets, recovery.Onset{Source: recovery.OnsetOperator, At: disrupted, Detail: "the moment of disruption as reported"})
+	if len(evidence) > 0 {
+		evidence = append(evidence, recovery.Onset{Source: recovery.OnsetOperator, At: in.disrupted, Detail: "the moment of disruption as reported"})
 	}
-	return onsets
+	return evidence
+}
+
+func onsetOf(s suspect, timeline wal.Timeline) recovery.Onset {
+	one := recovery.Onset{
+		Source: recovery.OnsetWAL, At: s.CommitAt, LSN: s.CommitLSN, Timeline: timeline,
+		XID: uint64(s.XID), Relation: s.relation(), Detail: s.detail(),
+	}
+	if locks(s.Candidate) {
+		one.LSN, one.Commit = s.FirstLSN, s.CommitLSN
+	}
+	return one
 }
 
 // grave says whether a kind of transaction destroys data by itself.
@@ -120,24 +134,6 @@ func grave(why onset.Why) bool {
 // would, not yet ended, keep the paused copy from being checked.
 func locks(candidate onset.Candidate) bool {
 	return candidate.Why == onset.Drop || candidate.Why == onset.Truncate
-}
-
-func relationOf(candidate onset.Candidate, names *damage.Names) string {
-	if len(candidate.Relations) == 0 {
-		return ""
-	}
-	file := candidate.Relations[0].File
-	if names != nil {
-		if relation, found := names.Find(file); found {
-			return relation.String()
-		}
-	}
-	return fmt.Sprintf("file %d (dropped since)", file.Node)
-}
-
-func detailOf(candidate onset.Candidate) string {
-	return fmt.Sprintf("%s by transaction %d: %d rows deleted, %d updated, %d files removed",
-		candidate.Why, candidate.XID, candidate.Rows.Deleted, candidate.Rows.Updated, len(candidate.Removed))
 }
 
 func invariants(ctx context.Context, server pg.Server, wanted []plan.Invariant) []CheckResult {

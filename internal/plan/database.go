@@ -38,7 +38,8 @@ type Database struct {
 	CriticalQueries []CriticalQuery `json:"critical_queries,omitempty"`
 	// Observation after writes are resumed.
 	Observation Observation `json:"observation"`
-	// TablesOfInterest are listed first in reports, as schema.table.
+	// TablesOfInterest are listed first in reports, as schema.table. A transaction that
+	// damaged one is proposed as the beginning of the damage before others.
 	TablesOfInterest []string `json:"tables_of_interest,omitempty"`
 }
 

@@ -41,6 +41,7 @@ type Candidate struct {
 	Rows      Counts         `json:"rows"`
 	Relations []RelationRows `json:"relations,omitempty"` // most destroyed first, at most 100
 	Removed   []page.RelFile `json:"removed,omitempty"`   // at most 100
+	Made      []page.RelFile `json:"made,omitempty"`      // at most 100
 }
 
 // RelationRows are one relation's row changes in a transaction.
@@ -95,7 +96,7 @@ func (t Transaction) why(bound int64) Why {
 func (t Transaction) candidate(why Why) Candidate {
 	c := Candidate{
 		XID: t.XID, FirstLSN: t.First, CommitLSN: t.Commit, CommitAt: t.At, Why: why, Rows: t.Rows(),
-		Removed: t.Removed[:min(len(t.Removed), maxListed)],
+		Removed: t.Removed[:min(len(t.Removed), maxListed)], Made: t.Made,
 	}
 	for _, file := range t.files() {
 		if len(c.Relations) == maxListed {

@@ -53,6 +53,7 @@ type Transaction struct {
 	Catalog   map[uint32]Counts       `json:"-"`                 // by catalog file number
 	Removed   []page.RelFile          `json:"removed,omitempty"` // files the commit removed
 	Created   int                     `json:"created"`           // files it made
+	Made      []page.RelFile          `json:"made,omitempty"`    // those of them that are users', at most maxListed
 	Written   int                     `json:"written"`           // pages it logged whole, as a rewrite does
 }
 
@@ -98,12 +99,21 @@ func (o *open) change(r record) error {
 	switch {
 	case r.manager == "Storage" && r.what == "CREATE":
 		t.Created++
+		t.made(r)
 	case r.manager == "XLOG" && r.what == "FPI":
 		t.Written += strings.Count(r.detail, "blkref #")
 	case r.manager == "Heap", r.manager == "Heap2":
 		t.book(r.relation, countsOf(r))
 	}
 	return nil
+}
+
+// made keeps which file a record "CREATE base/5/16384" makes.
+func (t *Transaction) made(r record) {
+	path, _, _ := strings.Cut(r.detail, " ")
+	if file, ok := page.ParsePath(path); ok && file.Node >= firstUserNode && len(t.Made) < maxListed {
+		t.Made = append(t.Made, file)
+	}
 }
 
 func countsOf(r record) Counts {
@@ -172,6 +182,7 @@ func (t *Transaction) absorb(part *Transaction) {
 	}
 	t.First = min(t.First, part.First)
 	t.Created += part.Created
+	t.Made = append(t.Made, part.Made[:min(len(part.Made), maxListed-len(t.Made))]...)
 	t.Written += part.Written
 	for relation, counts := range part.Relations {
 		t.book(relation, counts)

@@ -80,15 +80,18 @@ func (c Check) wanted() string {
 	return c.Want
 }
 
-func (c Check) ask(ctx context.Context, server pg.Server) (string, error) {
-	limit := c.Limit
-	if limit <= 0 {
-		limit = time.Minute
+func (c Check) limit() time.Duration {
+	if c.Limit <= 0 {
+		return time.Minute
 	}
+	return c.Limit
+}
+
+func (c Check) ask(ctx context.Context, server pg.Server) (string, error) {
 	var got string
 	err := server.Do(ctx, func(conn *pgx.Conn) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = "+strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
+			if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = "+strconv.FormatInt(c.limit().Milliseconds(), 10)); err != nil {
 				return pg.Classify(err, "limit check %s", c.Name)
 			}
 			var err error

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -56,5 +57,27 @@ func TestChecks(t *testing.T) {
 	latency, err := verify.Measure(t.Context(), server.Super(), []string{"SELECT count(*) FROM t"}, 20)
 	if err != nil || latency.Samples != 20 || latency.P95 < latency.P50 || latency.P50 <= 0 {
 		t.Errorf("Measure = %+v, %v", latency, err)
+	}
+}
+
+func TestReadsWhatACheckReads(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	server.Exec(t, "CREATE SCHEMA far", "CREATE TABLE far.a (id int PRIMARY KEY)", "CREATE TABLE b (id int)", "CREATE VIEW v AS SELECT id FROM far.a")
+	for sql, want := range map[string][]string{
+		"SELECT NOT EXISTS (SELECT FROM v LEFT JOIN b USING (id) WHERE b.id IS NULL)": {"far.a", "public.b"},
+		"SELECT (SELECT count(*) FROM b) = (SELECT count(*) FROM b)":                  {"public.b"},
+		"SELECT true": nil,
+	} {
+		tables, missing, err := verify.Reads(t.Context(), server.Super(), verify.Check{Name: "a check", SQL: sql})
+		if err != nil || missing || !slices.Equal(tables, want) {
+			t.Errorf("%s reads %v, %t, %v; want %v", sql, tables, missing, err, want)
+		}
+	}
+	if tables, missing, err := verify.Reads(t.Context(), server.Super(), verify.Check{Name: "a check", SQL: "SELECT count(*) > 0 FROM nowhere"}); err != nil || !missing || tables != nil {
+		t.Errorf("a table that is not there: %v, %t, %v", tables, missing, err)
+	}
+	if _, missing, err := verify.Reads(t.Context(), server.Super(), verify.Check{Name: "a check", SQL: "no SQL"}); err == nil || missing {
+		t.Errorf("no SQL: %t, %v", missing, err)
 	}
 }
