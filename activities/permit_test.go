@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
@@ -36,6 +37,17 @@ func (h *host) story(t *testing.T) warranttest.Story {
 	}
 }
 
+// lease has a run take the lease, as the control worker does.
+func (h *host) lease(t *testing.T, run string) evidence.Lease {
+	t.Helper()
+	a := &evidence.Activities{Stores: h.work.Stores}
+	lease, err := a.AcquireLease(t.Context(), evidence.AcquireIn{Service: h.work.Plan.Databases[0].Service, Holder: run, TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease
+}
+
 // TestHostJudgesForItself: whoever can order work of a host, past every workflow,
 // gets nothing destructive done that people did not sign for, and what they did sign
 // for is done.
@@ -43,7 +55,8 @@ func TestHostJudgesForItself(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	story := h.story(t)
-	h.server.Kill(t) // offline: no store answers here, and none is asked
+	h.server.Kill(t) // offline: a fence of a server that is down needs no answer from it
+	h.lease(t, story.Run)
 	restored := postgres.Identity{SystemID: h.damaged.SystemID, Timeline: h.damaged.Timeline + 1, Incarnation: "restored"}
 	for name, c := range map[string]struct {
 		change func(*warranttest.Story)

@@ -18,6 +18,8 @@ import (
 	"github.com/terragonlabs/holdfast/internal/pg/cluster"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/file"
 	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 )
 
@@ -46,7 +48,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	loaded := planFor(t, server)
-	work := postgres.New(postgres.Config{Plan: loaded, Host: "quay-1", StateDir: filepath.Join(server.Root, "state")})
+	work := postgres.New(postgres.Config{Plan: loaded, Host: "quay-1", StateDir: filepath.Join(server.Root, "state"), Stores: twoStores(t)})
 	if err := pgtest.Owner(t).MkdirAll(work.StateDir); err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +57,21 @@ func newHost(t *testing.T) *host {
 		where:   postgres.Where{PlanHash: loaded.Hash(), Database: "bookings", Host: "quay-1", Run: "recover/booking-desk/run-1"},
 		damaged: postgres.Identity{SystemID: identity.SystemID, Timeline: identity.Timeline, Incarnation: marker.Incarnation},
 	}
+}
+
+// twoStores are directories, as a host reaches them.
+func twoStores(t *testing.T) []store.Store {
+	t.Helper()
+	var stores []store.Store
+	for _, name := range []string{"one", "two"} {
+		s, err := file.Open(file.Config{Name: name, Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() }) // a test may have closed it, so that it does not answer
+		stores = append(stores, s)
+	}
+	return stores
 }
 
 // planFor is the second plan with the primary of its database at the server.
@@ -97,13 +114,19 @@ func byHand(t *testing.T) context.Context {
 // undo carries out a record as `starter undo` does.
 func (h *host) undo(t *testing.T, name string, input any) {
 	t.Helper()
+	if err := h.set.Call(t.Context(), ownLease, postgres.Prefix+name, encoded(t, input)); err != nil {
+		t.Fatalf("undo %s: %v", name, err)
+	}
+}
+
+// encoded is an activity's input as an undo record holds it.
+func encoded(t *testing.T, input any) json.RawMessage {
+	t.Helper()
 	text, err := json.Marshal(input)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.set.Call(t.Context(), ownLease, postgres.Prefix+name, text); err != nil {
-		t.Fatalf("undo %s: %v", name, err)
-	}
+	return text
 }
 
 func (h *host) mayLogIn(t *testing.T) bool {

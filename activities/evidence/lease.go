@@ -25,17 +25,54 @@ func (a *Activities) AcquireLease(ctx context.Context, in AcquireIn) (Lease, err
 
 // RenewLease extends a lease by its TTL from now, by the stores' clocks. Running
 // twice renews once. It is failure.Unsafe when another holder has a higher
-// token: the caller must stop acting.
+// token: the caller must stop acting. A lease that no store knows the holder to have
+// taken is failure.Refused, and nothing is written.
 func (a *Activities) RenewLease(ctx context.Context, in RenewIn) (Lease, error) {
 	lease, err := a.renew(ctx, in)
 	return lease, boundary.Out(err)
 }
 
-// ReleaseLease gives a lease back. Running twice writes nothing new.
+// ReleaseLease gives a lease back. Running twice writes nothing new. A lease that no
+// store knows the holder to have taken is failure.Refused, and nothing is written.
 func (a *Activities) ReleaseLease(ctx context.Context, in Lease) (Where, error) {
-	key := leaseToken(in.Service, in.Token) + "release.json"
-	where, err := a.putEverywhere(ctx, key, claim{Holder: in.Holder, TTL: in.TTL}, time.Time{})
+	where, err := a.release(ctx, in, false)
 	return where, boundary.Out(err)
+}
+
+func (a *Activities) release(ctx context.Context, in Lease, yielded bool) (Where, error) {
+	if err := a.requireClaim(ctx, in); err != nil {
+		return Where{}, err
+	}
+	key := leaseToken(in.Service, in.Token) + "release.json"
+	return a.putEverywhere(ctx, key, claim{Holder: in.Holder, TTL: in.TTL, Yielded: yielded}, time.Time{})
+}
+
+// requireClaim returns nil when a store holds the claim by which the lease was taken.
+// What a caller says of a lease is a message like any other: without it, a renewal of
+// a token that nobody took would make the lease pass on to nobody.
+//
+// Errors: failure.Refused when all stores answered and none has it, or when it is
+// somebody else's; failure.Unavailable when none of those that answered has it.
+func (a *Activities) requireClaim(ctx context.Context, lease Lease) error {
+	var silent []error
+	for _, s := range a.Stores {
+		var c claim
+		err := get(ctx, s, leaseToken(lease.Service, lease.Token)+"acquire.json", &c)
+		switch {
+		case err == nil && c.Holder == lease.Holder:
+			return nil
+		case err == nil:
+			return failure.New(failure.Refused, "token %d of the lease on %s belongs to %q, not to %q", lease.Token, lease.Service, c.Holder, lease.Holder).
+				WithHint("see who holds it: starter status")
+		case !failure.Is(err, failure.NotFound):
+			silent = append(silent, err)
+		}
+	}
+	if len(silent) > 0 {
+		return failure.Wrap(failure.Unavailable, errors.Join(silent...), "see whether %q took token %d of the lease on %s", lease.Holder, lease.Token, lease.Service)
+	}
+	return failure.New(failure.Refused, "nobody took token %d of the lease on %s", lease.Token, lease.Service).
+		WithHint("see who holds it: starter status")
 }
 
 // MaxTTL bounds a lease: nobody is kept out for longer than a month by a holder
@@ -70,6 +107,7 @@ type claim struct {
 	Holder    string        `json:"holder"`
 	TTL       time.Duration `json:"ttl_ns"`
 	TakenOver bool          `json:"taken_over,omitempty"` // see TakeOver
+	Yielded   bool          `json:"yielded,omitempty"`    // see yieldToRenewal
 }
 
 func (in AcquireIn) validate() error {
@@ -136,7 +174,7 @@ func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease) error {
 	for _, view := range views {
 		for _, r := range view.Records {
 			if ended <= r.Token && r.Token < lease.Token && r.Holder != lease.Holder && live(r, view) {
-				_, err := a.ReleaseLease(ctx, lease)
+				_, err := a.release(ctx, lease, true)
 				return errors.Join(failure.New(failure.Refused, "%q renewed its lease on %s just now", r.Holder, lease.Service).
 					WithHint("see who holds it: starter status"), err)
 			}
@@ -146,6 +184,9 @@ func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease) error {
 }
 
 func (a *Activities) renew(ctx context.Context, in RenewIn) (Lease, error) {
+	if err := a.requireClaim(ctx, in.Lease); err != nil {
+		return in.Lease, err
+	}
 	lease, err := a.claimEverywhere(ctx, in.Lease, renewal(in.Number), false)
 	if err != nil {
 		return in.Lease, err

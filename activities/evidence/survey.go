@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/recovery"
@@ -27,7 +29,7 @@ func (a *Activities) survey(ctx context.Context, service string) []recovery.Leas
 		now, err := clockOf(ctx, s, service)
 		if err == nil {
 			view.Now = now
-			view.Records, err = leaseRecords(ctx, s, service)
+			view.Records, err = leaseRecords(ctx, s, service, true)
 		}
 		view.Readable = err == nil
 		views = append(views, view)
@@ -35,8 +37,32 @@ func (a *Activities) survey(ctx context.Context, service string) []recovery.Leas
 	return views
 }
 
-// leaseRecords reads the newest records of one store, ascending by token.
-func leaseRecords(ctx context.Context, s store.Store, service string) ([]recovery.LeaseRecord, error) {
+// askPatience is how long Leases waits for one store.
+const askPatience = 10 * time.Second
+
+// Leases reads what every store recorded about the lease on a service, side by side,
+// and only reads: no store is asked for its time, so that Now and Expires of the
+// result mean nothing. It is what a host asks before it obeys a lease; see
+// recovery.Ballot.Vouch. A store that does not answer within ten seconds is in the
+// result as not readable.
+func Leases(ctx context.Context, stores []store.Store, service string) []recovery.LeaseView {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	views := make([]recovery.LeaseView, len(stores))
+	var asked sync.WaitGroup
+	for i, s := range stores {
+		asked.Go(func() {
+			records, err := leaseRecords(ctx, s, service, false)
+			views[i] = recovery.LeaseView{Store: s.Name(), Readable: err == nil, Records: records}
+		})
+	}
+	asked.Wait()
+	return views
+}
+
+// leaseRecords reads the records of one store, ascending by token. Without renewals
+// their Expires mean nothing, and there is little to read.
+func leaseRecords(ctx context.Context, s store.Store, service string, renewals bool) ([]recovery.LeaseRecord, error) {
 	prefix := leaseFolder(service)
 	var records []recovery.LeaseRecord
 	for object, err := range s.List(ctx, prefix, store.ListOptions{}) {
@@ -44,8 +70,8 @@ func leaseRecords(ctx context.Context, s store.Store, service string) ([]recover
 			return nil, failure.Wrap(failure.ClassOf(err), err, "list %s in store %s", prefix, s.Name())
 		}
 		token, name, ok := splitLease(strings.TrimPrefix(object.Key, prefix))
-		if !ok {
-			continue // nothing of a lease
+		if !ok || !renewals && strings.HasPrefix(name, "renew-") {
+			continue // nothing of a lease, or not asked for
 		}
 		i := slices.IndexFunc(records, func(r recovery.LeaseRecord) bool { return r.Token == token })
 		if i < 0 {
@@ -60,21 +86,25 @@ func leaseRecords(ctx context.Context, s store.Store, service string) ([]recover
 }
 
 // addLease adds what one object says to its record. Names sort as acquire,
-// release, renew-…, so the holder is known first.
+// release, renew-…, so the claim is read first. A store that did not answer when the
+// lease was taken has only what came later, and that names the holder too.
 func addLease(ctx context.Context, s store.Store, object store.Object, name string, r *recovery.LeaseRecord) error {
-	if name == "release.json" {
-		r.Released = object.Modified
-		return nil
-	}
 	var c claim
 	if err := get(ctx, s, object.Key, &c); err != nil {
 		return err
 	}
-	if name == "acquire.json" {
-		r.Holder, r.Acquired, r.TakenOver = c.Holder, object.Modified, c.TakenOver
+	if r.Holder == "" {
+		r.Holder = c.Holder
 	}
 	if c.Holder != r.Holder {
 		return failure.New(failure.Corrupt, "%s in store %s is of another holder than its claim", object.Key, s.Name())
+	}
+	switch name {
+	case "release.json":
+		r.Released, r.Yielded = object.Modified, c.Yielded
+		return nil
+	case "acquire.json":
+		r.Acquired, r.TakenOver = object.Modified, c.TakenOver
 	}
 	if expires := object.Modified.Add(c.TTL); expires.After(r.Expires) {
 		r.Expires = expires

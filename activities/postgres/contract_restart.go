@@ -43,6 +43,18 @@ type Swapped struct {
 	Why         string    `json:"why,omitempty"` // why the damaged cluster cannot be read
 }
 
+// CommitInput tells a host that a cut-over is to stay.
+type CommitInput struct {
+	Where
+	Damaged  Identity `json:"damaged"`  // what was replaced
+	Restored Identity `json:"restored"` // what serves instead
+}
+
+// Committed is what the host wrote down.
+type Committed struct {
+	At time.Time `json:"at"` // by the host's clock; of the first time it was told
+}
+
 // BackupInput makes a base backup of the serving cluster.
 type BackupInput struct {
 	Where
@@ -90,6 +102,9 @@ type ObserveInput struct {
 	Where
 	For      time.Duration `json:"for_ns"`
 	Baseline *Performance  `json:"baseline,omitempty"` // nil: nothing to compare with; verdicts are unknown
+	// Disrupted is when the incident began: throughput is compared with what was
+	// counted before. Zero: with the baseline.
+	Disrupted time.Time `json:"disrupted,omitzero"`
 }
 
 // Observation is what watching found.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/warrant"
 	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 )
@@ -47,19 +49,35 @@ func (a *Activities) permit(ctx context.Context, in Where, p permission) (releas
 	if err != nil {
 		return nil, err
 	}
+	need, err := p.need(in, t)
+	if err != nil {
+		return nil, err
+	}
+	return a.guard().Admit(ctx, in.Warrant, need)
+}
+
+// guard stands before this host's servers.
+func (a *Activities) guard() guard.Guard {
+	return guard.Guard{Plan: a.Plan, Dir: a.StateDir, Leases: func(ctx context.Context, service string) []recovery.LeaseView {
+		return evidence.Leases(ctx, a.Stores, service)
+	}}
+}
+
+// need is what the warrant must show for p on target t.
+func (p permission) need(in Where, t target) (warrant.Need, error) {
 	need := warrant.Need{Run: in.Run, Service: t.database.Service, Database: t.database.Name, Gate: p.gate, Undo: p.undo}
 	if p.damaged != nil {
 		primary, found := t.database.Primary()
 		if !found {
-			return nil, failure.Invalid("databases.hosts", "%s has no primary", t.database.Name)
+			return need, failure.Invalid("databases.hosts", "%s has no primary", t.database.Name)
 		}
 		need.Target = Describe(primary, *p.damaged)
 	}
 	if p.also != nil && p.also.SystemID != p.damaged.SystemID {
-		return nil, failure.New(failure.IdentityMismatch, "system %s was not restored from %s, which people signed for", p.also.SystemID, p.damaged.SystemID).
+		return need, failure.New(failure.IdentityMismatch, "system %s was not restored from %s, which people signed for", p.also.SystemID, p.damaged.SystemID).
 			WithHint("look at what lies on this host: starter status; then start the run again")
 	}
-	return guard.Guard{Plan: a.Plan, Dir: a.StateDir}.Admit(ctx, in.Warrant, need)
+	return need, nil
 }
 
 // fencing is what it takes to fence one side, which people declared.
@@ -90,6 +108,11 @@ func (in SwapInput) swapping(undo bool) permission {
 // rebuilding is what it takes to replace a replica, or to put the old one back.
 func (in ReplicaInput) rebuilding(undo bool) permission {
 	return permission{damaged: origin(in.Origin, &in.Primary), also: &in.Primary, gate: cutOver(), undo: undo}
+}
+
+// keeping is what it takes to write down that a cut-over stays.
+func (in CommitInput) keeping() permission {
+	return permission{damaged: &in.Damaged, also: &in.Restored, gate: cutOver()}
 }
 
 // promoting is what it takes to end the recovery of the restored cluster: the first

@@ -9,6 +9,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/warrant"
 )
 
 // Provisional is a cut-over that can still be undone. From its beginning
@@ -20,7 +21,7 @@ type Provisional struct {
 	q  *question
 }
 
-const provisionalKey = "provisional"
+const provisionalKey = warrant.CommitKey
 
 // Provisional begins the provisional time of a cut-over. The deadline is
 // durable: it passes also while steps are at work. A rollback lets the next

@@ -36,6 +36,7 @@ type state struct {
 	waitFrom   time.Time    // since when waiting > 0
 	stayUntil  time.Time    // no continue-as-new before
 	clockTick  int          // changes whenever a phase's deadline does
+	onCommit   []func(*Run) // what is called once the cut-over is committed
 	deciding   bool         // nothing is left but the decision about a cut-over
 	closed     bool         // Close was called
 	ended      bool         // and is done

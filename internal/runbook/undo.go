@@ -58,7 +58,8 @@ func (rb *Run) register(s step, in any, always bool) error {
 	return rb.keep(s, nil)
 }
 
-// Commit drops the compensations: what was done is to stay. Teardowns remain.
+// Commit drops the compensations: what was done is to stay. Teardowns remain. Then
+// those are told that OnCommit named.
 // Committing twice changes nothing. A commit is carried through even when the
 // run is canceled meanwhile.
 func (rb *Run) Commit(by string) {
@@ -79,6 +80,9 @@ func (rb *Run) Commit(by string) {
 			rb.record(evidence.Entry{Kind: evidence.UndoDropped, Title: u.Title, Actor: by})
 			detached.mirrorUndone(u, stored.Committed)
 		}
+	}
+	for _, tell := range rb.onCommit {
+		tell(detached)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // Warrant returns what this run shows a host before it does anything destructive
-// there: the lease's token, the declaration as it was signed, and the approvals of
-// gate, "" for none. It is nil before the declaration, and for a drill, which no
+// there: the lease's token, the declaration as it was signed, the approvals of gate,
+// "" for none, and how the cut-over was committed, if it was. It is nil before the declaration, and for a drill, which no
 // person signs for. Ask for it when the step begins: what it holds grows.
 func (rb *Run) Warrant(gate string) *warrant.Warrant {
 	d := rb.book.Declared
@@ -18,6 +18,10 @@ func (rb *Run) Warrant(gate string) *warrant.Warrant {
 	if q := rb.questionOf(warrant.GateKey(gate)); q != nil && q.Answer != nil && q.Answer.Kind == approval.Approve {
 		proof := q.proof()
 		w.Gate = &proof
+	}
+	if q := rb.questionOf(provisionalKey); q != nil && q.Answer != nil && q.Answer.Kind == approval.Commit {
+		proof := q.proof()
+		w.Commit = &proof
 	}
 	return w
 }

@@ -17,6 +17,11 @@
 //     each holding a role of the gate and the right to approve; none of them who
 //     declared or asked for the run; all over one choice, one timeline head and one
 //     nonce, and the nonce is that of this gate in this run.
+//   - The commit, where a host is to write down that a cut-over is kept: signed by one
+//     person who may commit, as the answer to that question in this run; or by nobody,
+//     where the plan commits at its deadline.
+//   - The holder: the lease that is shown is the run's own. Whether it really is, package
+//     guard asks the stores.
 //   - The target: the identity that was signed is the one about to be touched.
 //   - The time: see Verdict.
 package warrant

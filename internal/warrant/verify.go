@@ -35,6 +35,15 @@ func Verify(w *Warrant, p *plan.Plan, need Need, now time.Time) (Verdict, error)
 	if err != nil {
 		return Verdict{}, failure.Wrap(failure.ClassOf(err), err, "judge the declaration of run %q", need.Run)
 	}
+	if w.Holder != need.Run {
+		return Verdict{}, failure.New(failure.IdentityMismatch, "the lease shown is that of %q, the request is for run %q", w.Holder, need.Run).
+			WithHint("see who holds it: starter status")
+	}
+	if need.Commit {
+		if err := j.commit(w.Commit); err != nil {
+			return Verdict{}, failure.Wrap(failure.ClassOf(err), err, "judge the commit of run %q", need.Run)
+		}
+	}
 	if need.Gate == nil {
 		return j.verdict, nil
 	}
@@ -127,6 +136,39 @@ func (j *judge) gate(proof Proof, declarer, requester string) error {
 	}
 	if len(people) < max(gate.Quorum, 1) {
 		return failure.New(failure.Refused, "%d people approved, the plan wants %d", len(people), max(gate.Quorum, 1))
+	}
+	return nil
+}
+
+// commit judges that whoever may commit a cut-over did, or that the plan did.
+func (j *judge) commit(proof *Proof) error {
+	switch {
+	case proof == nil:
+		return failure.New(failure.Forbidden, "it was not decided").WithHint("starter commit --run %s", workflowOf(j.need.Run))
+	case len(proof.Messages) == 0:
+		return j.commitAtDeadline()
+	case len(proof.Messages) != 1:
+		return failure.New(failure.Forbidden, "it has %d messages, not one", len(proof.Messages))
+	}
+	m, err := j.message(proof.Messages[0], approval.Commit)
+	if err != nil {
+		return err
+	}
+	return j.answers(m, CommitKey, proof.Number)
+}
+
+// commitAtDeadline judges a commit that nobody signed.
+func (j *judge) commitAtDeadline() error {
+	if j.need.Gate == nil {
+		return failure.New(failure.Internal, "a commit needs the runbook that it is of")
+	}
+	book, err := j.plan.Runbook(j.need.Gate.Scenario)
+	if err != nil {
+		return err
+	}
+	if book.AtDeadline != plan.DeadlineCommit {
+		return failure.New(failure.Forbidden, "nobody signed it, and the plan commits nothing by itself (at_deadline of %s)", book.Scenario).
+			WithHint("starter commit --run %s", workflowOf(j.need.Run))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func thePlan(t *testing.T) *plan.Plan {
 	p, _, err := plan.Load("../plan/testdata/second.yaml")
 	require.NoError(t, err)
 	p.Team = plan.Team{Roles: []plan.Role{{Name: "commander", Primary: "ann", Backup: "bob"}, {Name: "lead", Primary: "cas"}, {Name: "observer", Primary: "eve"}}}
-	p.Authority = map[plan.Message][]string{plan.Declare: {"commander"}, plan.Approve: {"commander", "lead", "observer"}}
+	p.Authority = map[plan.Message][]string{plan.Declare: {"commander"}, plan.Approve: {"commander", "lead", "observer"}, plan.Commit: {"commander", "lead"}}
 	p.Runbooks = []plan.Runbook{{Scenario: "database-corruption", Gates: []plan.Gate{
 		{Name: "restore", Roles: []string{"commander"}, Quorum: 1},
 		{Name: "cut-over", Roles: []string{"commander", "lead"}, Quorum: 2},
@@ -115,6 +115,19 @@ func cases() map[string]verifyCase {
 		"may not declare":  {story: func(s *warranttest.Story) { s.Declarer = "cas" }, class: failure.Refused, says: "no role that may declare"},
 		"not of the plan":  {story: func(s *warranttest.Story) { s.Approvers = []string{"bob", "mallory"} }, class: failure.Forbidden, says: "no key"},
 		"from the future":  {story: func(s *warranttest.Story) { s.Issued = s.Issued.Add(time.Hour) }, class: failure.Refused, says: "in the future"},
+		"another's lease":  {change: func(w *warrant.Warrant) { w.Holder = "recover/house/run-2" }, class: failure.IdentityMismatch, says: "the lease shown"},
+		"committed":        {story: committedBy("cas"), need: commits},
+		"not committed":    {need: commits, class: failure.Forbidden, says: "not decided"},
+		"may not commit":   {story: committedBy("eve"), need: commits, class: failure.Refused, says: "no role that may commit"},
+		"by nobody":        {story: committedBy("cas"), change: unsigned, need: commits, class: failure.Forbidden, says: "nobody signed it"},
+		"by nobody, twice": {story: committedBy("cas"), change: doubled, need: commits, class: failure.Forbidden, says: "2 messages"},
+		"altered commit":   {story: committedBy("cas"), change: func(w *warrant.Warrant) { alter(&w.Commit.Messages[0], "db1", "db2") }, need: commits, class: failure.Forbidden, says: "signature"},
+		"an approval as commit": {
+			story: committedBy("cas"), change: func(w *warrant.Warrant) { w.Commit.Messages[0] = w.Gate.Messages[0] }, need: commits, class: failure.Forbidden, says: "signed to approve",
+		},
+		"another question's commit": {
+			story: committedBy("cas"), change: func(w *warrant.Warrant) { w.Commit.Number++ }, need: commits, class: failure.Refused, says: "another question",
+		},
 		"a declaration as approval": {
 			change: func(w *warrant.Warrant) { w.Gate.Messages[0] = w.Declaration.Messages[0] }, class: failure.Forbidden, says: "signed to declare",
 		},
@@ -129,6 +142,40 @@ func cases() map[string]verifyCase {
 			class: failure.Forbidden, says: "occasion",
 		},
 	}
+}
+
+func committedBy(person string) func(*warranttest.Story) {
+	return func(s *warranttest.Story) { s.Committer = person }
+}
+
+func commits(n *warrant.Need) { n.Commit = true }
+
+func unsigned(w *warrant.Warrant) { w.Commit.Messages = nil }
+
+func doubled(w *warrant.Warrant) { w.Commit.Messages = append(w.Commit.Messages, w.Commit.Messages...) }
+
+// TestCommitAtTheDeadline: nobody signs what the plan decides.
+func TestCommitAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	p := thePlan(t)
+	p.Runbooks[0].AtDeadline = plan.DeadlineCommit
+	story := warranttest.Story{
+		Plan: p, Signer: func(person string) ssh.Signer { return signer(t, person) }, Run: "recover/house/run-1", Incident: "INC-1",
+		Target: "db1", Declarer: "ann", Committer: "cas", Issued: time.Now(),
+	}
+	w := story.Warrant(t)
+	unsigned(&w)
+	need := warrant.Need{Run: story.Run, Service: "house", Database: "ledger", Commit: true}
+	_, err := warrant.Verify(&w, p, need, time.Now())
+	require.Equal(t, failure.Internal, failure.ClassOf(err), "which runbook is meant is not said")
+	need.Gate = &warrant.Gate{Scenario: "database-corruption", Name: "cut-over"}
+	_, err = warrant.Verify(&w, p, need, time.Now())
+	require.ErrorContains(t, err, "shows no approval of gate")
+	story.Gate, story.Approvers = "cut-over", []string{"bob", "cas"}
+	w = story.Warrant(t)
+	unsigned(&w)
+	_, err = warrant.Verify(&w, p, need, time.Now())
+	require.NoError(t, err)
 }
 
 func TestNoWarrantAtAll(t *testing.T) {

@@ -10,6 +10,9 @@ import (
 // DeclarationKey is the key of the question by which an incident is declared.
 const DeclarationKey = "declaration"
 
+// CommitKey is the key of the question whether a cut-over is kept.
+const CommitKey = "provisional"
+
 // GateKey returns the key of the question of a gate.
 func GateKey(gate string) string { return "gate:" + gate }
 
@@ -21,6 +24,9 @@ type Warrant struct {
 	Requester   string `json:"requester,omitempty"` // who asked for the run, as its starter says
 	Declaration Proof  `json:"declaration"`
 	Gate        *Proof `json:"gate,omitempty"` // nil: no gate was passed yet
+	// Commit is how the cut-over was committed; without messages, by the plan's
+	// deadline. nil: it was not.
+	Commit *Proof `json:"commit,omitempty"`
 }
 
 // Proof is how one question was answered.
@@ -58,4 +64,6 @@ type Need struct {
 	// Undo takes back what a warrant allowed before: its messages may have expired
 	// meanwhile.
 	Undo bool
+	// Commit: it must have been decided that the cut-over is kept.
+	Commit bool
 }

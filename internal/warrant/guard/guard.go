@@ -12,6 +12,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/warrant"
 )
 
@@ -23,14 +24,18 @@ const patience = 30 * time.Second
 type Guard struct {
 	Plan *plan.Plan // the host's own copy, by which messages are judged
 	Dir  string     // the host's state directory
+	// Leases reads what each store recorded about the lease on a service; nil: this
+	// host has no stores to ask, and believes no token.
+	Leases func(ctx context.Context, service string) []recovery.LeaseView
 }
 
 // hand is the key under which a context says that a person acts.
 type hand struct{}
 
 // ByHand marks ctx as work that a person does on this host without any run, under a
-// lease of their own: signatures are not asked for, and the token is. It cannot be
-// said over the network.
+// lease of their own: signatures are not asked for, and the token is. Nor are the
+// stores asked again, which gave that lease to this process. It cannot be said over
+// the network.
 func ByHand(ctx context.Context, holder string, token uint64) context.Context {
 	return context.WithValue(ctx, hand{}, warrant.Warrant{Holder: holder, Token: token})
 }
@@ -39,8 +44,9 @@ func ByHand(ctx context.Context, holder string, token uint64) context.Context {
 // has ended. Asked twice for the same, the second waits for the first.
 //
 // Errors are those of warrant.Verify; failure.Refused for messages that expired
-// before this host saw them; failure.Unsafe for a lease that passed on;
-// failure.Unavailable while something else is at work on the service.
+// before this host saw them; failure.Unsafe for a lease that passed on, that ended or
+// that nobody took, and for a run that was committed here; failure.Unavailable while
+// something else is at work on the service, or no store knows whose the lease is.
 func (g Guard) Admit(ctx context.Context, w *warrant.Warrant, need warrant.Need) (release func(), err error) {
 	if need.Service == "" || !filepath.IsAbs(g.Dir) {
 		return nil, failure.New(failure.Internal, "a guard needs a service and an absolute directory, not %q and %q", need.Service, g.Dir)
@@ -62,44 +68,79 @@ func (g Guard) admit(ctx context.Context, w *warrant.Warrant, need warrant.Need)
 	if err != nil {
 		return err
 	}
+	if err := g.requireOpen(need); err != nil {
+		return err
+	}
 	if byHand, ok := ctx.Value(hand{}).(warrant.Warrant); ok {
-		return g.advance(known, byHand, need, nil)
+		if err := g.inOrder(known, byHand, need.Service); err != nil {
+			return err
+		}
+		return g.advance(known, byHand, need.Service, nil)
 	}
 	verdict, err := warrant.Verify(w, g.Plan, need, time.Now())
 	if err != nil {
 		return err
 	}
-	if w.Holder != need.Run {
-		return failure.New(failure.IdentityMismatch, "the lease shown is that of %q, the request is for run %q", w.Holder, need.Run)
-	}
 	if !need.Undo && !time.Now().Before(verdict.Expires) && !known.accepted(*w, verdict.Proofs) {
 		return failure.New(failure.Refused, "what people signed for run %q expired at %s, and this host did not see it before", need.Run, verdict.Expires.Format(time.RFC3339)).
 			WithHint("starter resolve --abort, start the run again, and sign for longer: --valid-for 4h")
 	}
-	return g.advance(known, *w, need, verdict.Proofs)
+	if err := g.inOrder(known, *w, need.Service); err != nil {
+		return err
+	}
+	if err := g.vouched(ctx, known, *w, need); err != nil {
+		return err
+	}
+	return g.advance(known, *w, need.Service, verdict.Proofs)
 }
 
-// advance moves the memory to w's token, or refuses it.
-func (g Guard) advance(known memory, w warrant.Warrant, need warrant.Need, proofs []string) error {
-	next := known
+// vouched asks the stores whose the lease is: the token in a request is a number that
+// nobody signed. It is asked each time, since a lease may pass on between two steps.
+//
+// Where they do not know (recovery.Ballot.Vouch), two requests go on all the same. An
+// undo of the very lease that this host acted under last: they vouched for it then, and
+// what was begun must not stay half done for want of a store. And a run that has no
+// lease because no store took it, which a person let go on without.
+func (g Guard) vouched(ctx context.Context, known memory, w warrant.Warrant, need warrant.Need) error {
+	var ballot recovery.Ballot
+	if g.Leases != nil {
+		ballot.Views = g.Leases(ctx, need.Service)
+	}
+	err := ballot.Vouch(w.Holder, w.Token)
+	same := w.Token == known.Token && w.Holder == known.Holder
+	if failure.Is(err, failure.Unavailable) && (w.Token == 0 || need.Undo && same) {
+		return nil
+	}
+	return failure.Wrap(failure.ClassOf(err), err, "ask the stores about the lease on %s", need.Service)
+}
+
+// inOrder refuses a token that is older than what this host acted under.
+func (g Guard) inOrder(known memory, w warrant.Warrant, service string) error {
 	switch {
 	case w.Token == 0 && known.Token > 0:
-		return failure.New(failure.Unsafe, "the run holds no lease on %s, and this host acted under token %d of %q: nothing shows that nobody else acts", need.Service, known.Token, known.Holder).
+		return failure.New(failure.Unsafe, "the run holds no lease on %s, and this host acted under token %d of %q: nothing shows that nobody else acts", service, known.Token, known.Holder).
 			WithHint("find out why no store took the lease: starter plan check --live; then starter resolve --abort, and start the run again")
 	case w.Token < known.Token:
-		return failure.New(failure.Unsafe, "the lease on %s passed on: this host acted under token %d of %q, the request has token %d", need.Service, known.Token, known.Holder, w.Token).
-			WithHint("see who acts now: starter status; what an older run left is taken back with: starter undo. If the stores were replaced by empty ones, remove %s", g.path(need.Service, ".json"))
+		return failure.New(failure.Unsafe, "the lease on %s passed on: this host acted under token %d of %q, the request has token %d", service, known.Token, known.Holder, w.Token).
+			WithHint("see who acts now: starter status; what an older run left is taken back with: starter undo. If the stores were replaced by empty ones, remove %s", g.path(service, ".json"))
 	case w.Token == known.Token && w.Token != 0 && w.Holder != known.Holder:
-		return failure.New(failure.Unsafe, "token %d of the lease on %s belongs to %q, not to %q", w.Token, need.Service, known.Holder, w.Holder).
+		return failure.New(failure.Unsafe, "token %d of the lease on %s belongs to %q, not to %q", w.Token, service, known.Holder, w.Holder).
 			WithHint("see who acts now: starter status")
-	case w.Token > known.Token:
+	}
+	return nil
+}
+
+// advance moves the memory to w's token, and to the proofs accepted under it.
+func (g Guard) advance(known memory, w warrant.Warrant, service string, proofs []string) error {
+	next := known
+	if w.Token > known.Token {
 		next = memory{Token: w.Token, Holder: w.Holder}
 	}
 	next.accept(proofs)
 	if next.Token == known.Token && slices.Equal(next.Accepted, known.Accepted) {
 		return nil
 	}
-	return g.write(need.Service, next)
+	return g.write(service, next)
 }
 
 // lock waits until nothing destructive is at work on the service. The file stays:

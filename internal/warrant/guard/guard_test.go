@@ -14,6 +14,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/warrant"
 	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 	"github.com/terragonlabs/holdfast/internal/warrant/warranttest"
@@ -21,9 +22,30 @@ import (
 
 // bench is one host, and a run whose incident ann declared.
 type bench struct {
-	t     *testing.T
-	guard guard.Guard
-	story warranttest.Story
+	t      *testing.T
+	guard  guard.Guard
+	story  warranttest.Story
+	stores *stores
+}
+
+// stores is what two stores recorded about leases, by service; silent, they do not
+// answer.
+type stores struct {
+	records map[string][]recovery.LeaseRecord
+	silent  bool
+}
+
+func (s *stores) views(_ context.Context, service string) []recovery.LeaseView {
+	var views []recovery.LeaseView
+	for _, name := range []string{"one", "two"} {
+		views = append(views, recovery.LeaseView{Store: name, Readable: !s.silent, Records: s.records[service]})
+	}
+	return views
+}
+
+// take records that a run took the lease.
+func (s *stores) take(service, run string, token uint64) {
+	s.records[service] = append(s.records[service], recovery.LeaseRecord{Token: token, Holder: run})
 }
 
 func newBench(t *testing.T) *bench {
@@ -37,8 +59,10 @@ func newBench(t *testing.T) *bench {
 		People: []plan.Person{{ID: "ann", Keys: []string{string(ssh.MarshalAuthorizedKey(signer.PublicKey()))}}},
 		Roles:  []plan.Role{{Name: "commander", Primary: "ann"}},
 	}
-	p.Authority = map[plan.Message][]string{plan.Declare: {"commander"}}
-	return &bench{t: t, guard: guard.Guard{Plan: p, Dir: t.TempDir()}, story: warranttest.Story{
+	p.Authority = map[plan.Message][]string{plan.Declare: {"commander"}, plan.Commit: {"commander"}}
+	s := &stores{records: map[string][]recovery.LeaseRecord{}}
+	s.take("house", "recover/house/run-1", 7)
+	return &bench{t: t, guard: guard.Guard{Plan: p, Dir: t.TempDir(), Leases: s.views}, stores: s, story: warranttest.Story{
 		Plan: p, Signer: func(string) ssh.Signer { return signer }, Run: "recover/house/run-1", Token: 7,
 		Incident: "INC-1", Target: "db1", Declarer: "ann", Issued: time.Now(),
 	}}
@@ -83,6 +107,7 @@ func TestOlderLeaseIsRefused(t *testing.T) {
 	require.NoError(t, b.admit(nil))
 	require.NoError(t, b.admit(nil), "twice is the same run")
 	next := b.as("recover/house/run-2", 8)
+	b.stores.take("house", "recover/house/run-2", 8)
 	require.NoError(t, next.admit(nil))
 	requireClass(t, failure.Unsafe, b.admit(nil))
 	requireClass(t, failure.Unsafe, b.admit(func(n *warrant.Need) { n.Undo = true }))
@@ -102,6 +127,7 @@ func TestOlderLeaseIsRefused(t *testing.T) {
 	requireClass(t, failure.Unsafe, hand(8))
 	require.NoError(t, hand(9), "no signature is asked of who is on the host")
 	requireClass(t, failure.Unsafe, next.admit(nil))
+	b.stores.take("shed", "recover/house/run-1", 1)
 	require.NoError(t, b.as("recover/house/run-1", 1).admit(func(n *warrant.Need) { n.Service = "shed" }), "services are apart")
 }
 

@@ -25,6 +25,7 @@ type Story struct {
 	Gate      string // empty: none was passed
 	Declarer  string
 	Approvers []string
+	Committer string    // empty: the cut-over was not committed
 	Issued    time.Time // valid for an hour from then
 
 	Beforehand        bool // the declaration was signed before the run existed
@@ -38,6 +39,12 @@ var head = strings.Repeat("ab", 32) //nolint:gochecknoglobals // a constant
 func (s Story) Warrant(t testing.TB) warrant.Warrant {
 	t.Helper()
 	w := warrant.Warrant{Holder: s.Run, Token: s.Token, Declaration: s.declaration(t)}
+	if s.Committer != "" {
+		w.Commit = &warrant.Proof{Number: 3}
+		m := s.message(s.Committer, approval.Commit)
+		m.Nonce, m.TimelineHead, m.ChoiceHash = approval.Nonce(head, warrant.CommitKey, w.Commit.Number), head, "beef"
+		w.Commit.Messages = []approval.Signed{s.sign(t, m)}
+	}
 	if s.Gate == "" {
 		return w
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
@@ -42,8 +43,12 @@ func (r *run) promote() (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = runbook.Do(r.Run, "Keep application writes stopped on the restored database", postgres.Ref.FenceWrites,
+	fence, err := runbook.Do(r.Run, "Keep application writes stopped on the restored database", postgres.Ref.FenceWrites,
 		postgres.FenceInput{Where: r.armed(r.primary), Side: postgres.Restored, Expect: r.promoted.Identity, Origin: &r.damaged.Identity}, runbook.Mutate, r.on(r.primary), runbook.Required())
+	for _, one := range fence.Subscriptions {
+		r.Finding("subscription " + one + " stays disabled in the restored database: its publisher does not send again " +
+			"what the copy lacks; bring that over, then ALTER SUBSCRIPTION … ENABLE")
+	}
 	return err
 }
 
@@ -57,10 +62,29 @@ func (r *run) cutOver() (err error) {
 	if err != nil {
 		return err
 	}
+	r.tellHosts()
 	r.provisional, err = r.Provisional("Keep the recovered database?", keepPut{
 		Serving: r.swapped.Serving, Aside: r.swapped.AsideDir, AsidePort: r.swapped.AsidePort, RPO: r.rpo,
 	})
 	return err
+}
+
+// tellHosts has every host whose cluster the run replaced write down the commit, once
+// there is one: from then on it obeys no undo of this run. A replica that was not
+// rebuilt has nothing to undo.
+func (r *run) tellHosts() {
+	if !tellsHostsOfCommit(r.ctx) {
+		return
+	}
+	tell := func(host plan.DatabaseHost, wanted func() bool) {
+		runbook.OnCommit(r.Run, "Record the commit on "+host.Host, postgres.Ref.RecordCommit, func() (postgres.CommitInput, bool) {
+			return postgres.CommitInput{Where: r.armed(host), Damaged: r.damaged.Identity, Restored: r.promoted.Identity}, wanted()
+		}, r.on(host))
+	}
+	tell(r.primary, func() bool { return true })
+	if r.replica != nil {
+		tell(*r.replica, func() bool { return !r.hostSilent })
+	}
 }
 
 // protect proves that new backups flow and rebuilds the replica, side by side.
@@ -153,7 +177,7 @@ func (r *run) proveLogin() error {
 // ends at proved health, not at the last command.
 func (r *run) observe() (err error) {
 	r.observed, err = runbook.Do(r.Run, "Watch the database against its baseline", postgres.Ref.Observe, postgres.ObserveInput{
-		Where: r.at(r.primary), For: r.plan.Database.Observation.Duration.Std(), Baseline: r.damaged.Baseline,
+		Where: r.at(r.primary), For: r.plan.Database.Observation.Duration.Std(), Baseline: r.damaged.Baseline, Disrupted: r.in.DisruptedAt,
 	}, runbook.Scan, r.on(r.primary))
 	if err != nil {
 		return err

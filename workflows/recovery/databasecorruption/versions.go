@@ -11,3 +11,9 @@ import "go.temporal.io/sdk/workflow"
 func goesOnWithoutReplica(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "goes-on-without-replica", workflow.DefaultVersion, 1) >= 1
 }
+
+// tellsHostsOfCommit: the hosts whose clusters changed write down that the cut-over was
+// committed; before, only the stores did.
+func tellsHostsOfCommit(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "tells-hosts-of-commit", workflow.DefaultVersion, 1) >= 1
+}

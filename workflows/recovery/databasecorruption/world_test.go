@@ -38,6 +38,8 @@ type world struct {
 	canceled atomic.Bool
 	pending  func() ([]stored.UndoRecord, error) // what the stores say is to be undone
 	early    []string                            // dangers whose undo was not in the stores
+	judge    func(postgres.CommitInput) error    // a host's judgement of a commit
+	told     []string                            // hosts that recorded the commit
 }
 
 // state is what must be as it was when a run was undone.
@@ -227,6 +229,16 @@ func (p pg) RebuildReplica(context.Context, postgres.ReplicaInput) (postgres.Rep
 	return act(p.world, "postgres.RebuildReplica", postgres.Replica{Identity: restored}, func() error {
 		p.state.NewReplica = true
 		return nil
+	})
+}
+
+func (p pg) RecordCommit(_ context.Context, in postgres.CommitInput) (postgres.Committed, error) {
+	return act(p.world, "postgres.RecordCommit", postgres.Committed{At: noon}, func() error {
+		if p.state.Serving != in.Restored.Incarnation {
+			return failure.New(failure.IdentityMismatch, "%q serves", p.state.Serving)
+		}
+		p.told = append(p.told, in.Host)
+		return p.judge(in)
 	})
 }
 
