@@ -36,6 +36,7 @@ func TestL1L14L19BadMigrationIsUndone(t *testing.T) {
 	h.requireServing(t)
 	h.requireProtected(t)
 	h.requireAside(t, damage)
+	h.requireCommitted(t)
 	h.requireMail(t)
 	h.requireSmallHistory(t)
 	h.keepHistory(t, "bad-migration")
@@ -66,6 +67,18 @@ func TestDroppedTableIsBack(t *testing.T) {
 	}
 	h.requireServing(t)
 	h.requireTruth(t, damage)
+}
+
+// requireCommitted: every host whose cluster was replaced wrote down, once, that the
+// cut-over is kept.
+func (h *house) requireCommitted(t *testing.T) {
+	t.Helper()
+	for _, host := range h.Database().Hosts {
+		records, err := filepath.Glob(filepath.Join(h.StateDir(host.Host), "lease", "*.commit-*.json"))
+		if err != nil || len(records) != 1 {
+			t.Errorf("commits that host %s knows: %v, %v", host.Host, records, err)
+		}
+	}
 }
 
 // criteriaMet is what a report of a good recovery says. Nothing checks tables on

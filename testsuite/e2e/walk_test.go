@@ -42,6 +42,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		}
 	}
 	h.requireOnce(t, result.Summary)
+	h.requireCommitted(t)
 	h.requireServing(t)
 	h.requireProtected(t) // one new set, not two
 	if aside, err := filepath.Glob(h.Primary.DataDir + ".damaged-*"); err != nil || len(directories(aside)) != 1 {
