@@ -135,6 +135,7 @@ func (r *restoring) name() string {
 func (r *restoring) archive(bar *progress) archive.RestoreConfig {
 	return archive.RestoreConfig{
 		Stores: r.stores, Source: r.database.Name, SetID: archive.SetID(r.set.ID), Trusted: r.trust, Keys: r.keys, Progress: bar.archive,
+		ReadBack: true,
 	}
 }
 
@@ -212,7 +213,7 @@ func (r *restoring) judge(ctx context.Context, c *cluster.Cluster, record string
 			return err
 		}
 	}
-	verdict, err := verify.RestoredBackup(ctx, c)
+	verdict, err := verify.RestoredBackup(ctx, c, !r.out.Again)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (a *Activities) verifyFiles(ctx context.Context, in CheckInput) (Verified, 
 	if err != nil {
 		return Verified{}, err
 	}
-	backup, err := verify.RestoredBackup(ctx, c)
+	backup, err := verify.RestoredBackup(ctx, c, false)
 	if err != nil {
 		return Verified{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strings"
 	"testing"
@@ -51,6 +52,8 @@ func TestPathsThatLeaveARootAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func crc32c(data []byte) uint32 { return crc32.Checksum(data, store.Castagnoli()) }
 
 func TestChecksumsCombine(t *testing.T) {
 	t.Parallel()

@@ -184,7 +184,7 @@ func (w *Writer) putManifest(ctx context.Context, d *Descriptor, m *Manifest) er
 	if err != nil {
 		return err
 	}
-	written, err := w.targets.put(ctx, key, out, out.size, digest)
+	written, err := w.targets.put(ctx, key, out, store.PutOptions{SizeBytes: out.size, SHA256: digest})
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "store manifest of %s", d.Set)
 	}
@@ -215,6 +215,6 @@ func (w *Writer) putDescriptor(ctx context.Context, d *Descriptor) (store.Digest
 		return store.Digest{}, err
 	}
 	digest := store.DigestOf(document)
-	_, err = w.targets.put(ctx, DescriptorKey(d.Source, d.Set), out, out.size, digest)
+	_, err = w.targets.put(ctx, DescriptorKey(d.Source, d.Set), out, store.PutOptions{SizeBytes: out.size, SHA256: digest})
 	return digest, failure.Wrap(failure.ClassOf(err), err, "store descriptor of %s", d.Set)
 }

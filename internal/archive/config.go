@@ -29,10 +29,13 @@ type Config struct {
 	MaxChainAge   time.Duration // since the last full began; default 8 days
 	RetainUntil   time.Time     // lock on every object the set needs; zero: none
 
-	SliceBytes  int64 // default 4 MiB, at most 32 MiB; a multiple of 8 KiB
-	PartBytes   int64 // plaintext after which a part is closed; default 64 MiB
-	Workers     int   // read, compress and encrypt in parallel; default: processors
-	MemoryBytes int64 // bound on part buffers; default 224 MiB (whole process then stays under 512 MiB)
+	SliceBytes int64 // default 4 MiB, at most 32 MiB; a multiple of 8 KiB
+	PartBytes  int64 // plaintext after which a part is closed; default 32 MiB
+	Workers    int   // read, compress and encrypt in parallel; default: processors
+	// MemoryBytes bounds the parts in memory. Default: two for each worker, one
+	// under construction and one on its way, and at most 224 MiB (the whole process
+	// then stays under 512 MiB).
+	MemoryBytes int64
 	// Xattrs names the extended attributes of files and directories to keep: a whole
 	// name, such as security.capability, or the beginning of names with its dot,
 	// such as user. for all of that namespace. Default: none. Access control lists
@@ -43,8 +46,8 @@ type Config struct {
 	ReadBytesPerSecond int64
 	TotalBytes         int64 // expected, for Progress only
 
-	// Inspect sees every slice once while it is in memory, from many goroutines
-	// (page checksums). What it returns marks the set damaged; it must not keep data.
+	// Inspect sees every page once while it is in memory, several pages at a time and
+	// from many goroutines (page checksums). What it returns marks the set damaged; it must not keep data.
 	Inspect  func(path string, offsetBytes int64, data []byte) []Damage
 	Progress func(Progress) // called at most five times a second, never concurrently
 	Log      *zap.Logger
@@ -53,9 +56,9 @@ type Config struct {
 
 const (
 	defaultSliceBytes    = 4 << 20
-	defaultPartBytes     = 64 << 20
+	defaultPartBytes     = 32 << 20
 	maxPartBytes         = 256 << 20
-	defaultMemoryBytes   = 224 << 20
+	mostMemoryBytes      = 224 << 20
 	defaultMaxIncrements = 14
 	defaultMaxChainAge   = 8 * 24 * time.Hour
 	pageBytes            = 8 << 10
@@ -64,11 +67,12 @@ const (
 func (c Config) prepare() (Config, error) {
 	c.SliceBytes = orDefault(c.SliceBytes, defaultSliceBytes)
 	c.PartBytes = orDefault(c.PartBytes, defaultPartBytes)
-	c.MemoryBytes = orDefault(c.MemoryBytes, defaultMemoryBytes)
 	c.MaxIncrements = orDefault(c.MaxIncrements, defaultMaxIncrements)
 	c.MaxChainAge = orDefault(c.MaxChainAge, defaultMaxChainAge)
 	c.MinStores = orDefault(c.MinStores, len(c.Stores))
 	c.Workers = orDefault(c.Workers, runtime.GOMAXPROCS(0))
+	reserve := partReserve(c.PartBytes, c.SliceBytes)
+	c.MemoryBytes = orDefault(c.MemoryBytes, max(reserve, min(2*int64(c.Workers)*reserve, mostMemoryBytes)))
 	if c.Kind == "" && c.SetID != "" {
 		c.Kind = c.SetID.asked()
 	}
@@ -85,7 +89,7 @@ func (c Config) prepare() (Config, error) {
 	c.Xattrs = newXattrNames(c.Xattrs)
 	c.Trusted = append(keyring.TrustAlways(c.Signer.Public()), c.Trusted...)
 	// One part under construction for each worker must fit, or none would finish.
-	c.Workers = max(1, min(c.Workers, int(c.MemoryBytes/partReserve(c.PartBytes, c.SliceBytes))))
+	c.Workers = max(1, min(c.Workers, int(c.MemoryBytes/reserve)))
 	return c, c.validate()
 }
 

@@ -4,7 +4,7 @@
 //
 // # Shape of a set
 //
-//	v1/<source>/sets/<set>/parts/<n>-<attempt>.tar.zst.pgp   tar | zstd | OpenPGP, about 64 MiB of files each
+//	v1/<source>/sets/<set>/parts/<n>-<attempt>.tar.zst.pgp   tar | zstd | OpenPGP, about 32 MiB of files each
 //	v1/<source>/sets/<set>/manifest-<attempt>.json.zst.pgp   every file and slice; private: encrypted and signed
 //	v1/<source>/sets/<set>/set.json                          the descriptor: clear text, signed, written last
 //

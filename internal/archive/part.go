@@ -3,8 +3,6 @@ package archive
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"hash"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -46,7 +44,7 @@ type member struct {
 type builder struct {
 	part    *part
 	out     *buffer
-	sum     hash.Hash
+	sum     *sums // of out
 	sealed  *seal.Writer
 	zip     *zstd.Encoder
 	plain   countingWriter
@@ -76,7 +74,7 @@ func (w *Writer) newBuilder(ctx context.Context) (*builder, error) {
 	if err := w.budget.Acquire(ctx, w.reserve()); err != nil {
 		return nil, failure.Wrap(failure.Unavailable, err, "wait for buffer memory")
 	}
-	b := &builder{out: &buffer{pool: &w.pool}, sum: sha256.New()}
+	b := &builder{out: &buffer{pool: &w.pool}, sum: newSums()}
 	b.part = &part{key: w.key, object: Object{Set: w.cfg.SetID, KeyID: w.key.ID, Key: w.nextPartKey()}}
 	b.part.verify.Do(func() { b.part.usable.Store(true) }) // made here: nothing to look up
 	sealed, err := seal.NewWriter(io.MultiWriter(b.out, b.sum), b.part.object.Key, w.key.PKESK, w.session)
@@ -125,6 +123,6 @@ func (b *builder) finish(w *Writer) error {
 	w.encoders.Put(b.zip)
 	b.zip = nil
 	b.part.object.SizeBytes, b.part.object.PlainBytes = b.out.size, b.plain.n
-	b.part.object.SHA256 = store.Digest(b.sum.Sum(nil))
+	b.part.object.SHA256 = b.sum.digest()
 	return nil
 }

@@ -67,7 +67,7 @@ func (r *reading) open() error {
 // readAt reads up to len(buf) bytes at off; fewer only at the file's end.
 func (r *reading) readAt(buf []byte, off int64) ([]byte, error) {
 	if r.file.Root == nil {
-		return r.file.Bytes[off:min(off+int64(len(buf)), int64(len(r.file.Bytes)))], nil
+		return buf[:copy(buf, r.file.Bytes[off:])], nil
 	}
 	n, err := r.handle.ReadAt(buf, off)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -135,17 +135,12 @@ func (r *reading) grown() (bool, error) {
 	return info.Size() > r.entry.SizeBytes, nil
 }
 
-// checksum combines the slices' checksums; gaps read as zeros.
 func (r *reading) checksum() uint32 {
-	crc, at := uint32(0), int64(0)
-	for _, s := range r.done {
-		if gap := s.Offset - at; gap > 0 {
-			crc = combineCRC(crc, zeroCRC(gap), gap)
-		}
-		crc = combineCRC(crc, s.crc, s.SizeBytes)
-		at = s.Offset + s.SizeBytes
+	stretches := make([]stretch, len(r.done))
+	for i, s := range r.done {
+		stretches[i] = stretch{s.Offset, s.SizeBytes, s.crc}
 	}
-	return crc
+	return combineStretches(stretches)
 }
 
 func (r *reading) close() {

@@ -43,6 +43,10 @@ type RestoreConfig struct {
 	// workspace keeps it, so that running again checks and changes nothing.
 	Workspace string
 
+	// ReadBack reads what was written from the target again and compares it. Without
+	// it the caller has somebody else do so, or only what was in memory is proved.
+	ReadBack bool
+
 	Workers  int // default: processors + 1, at most 4
 	Progress func(Progress)
 	Log      *zap.Logger
@@ -103,6 +107,7 @@ type restore struct {
 	held     heldFiles
 	leftover leftXattrs
 	counts   counts
+	contents contents
 }
 
 func openRestore(ctx context.Context, cfg RestoreConfig) (*restore, error) {
@@ -158,6 +163,9 @@ func (r *restore) run(ctx context.Context) error {
 		return err
 	}
 	if err := r.fill(ctx, wanted); err != nil {
+		return err
+	}
+	if err := r.check(ctx); err != nil {
 		return err
 	}
 	if err := r.settle(ctx); err != nil {

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
-	"github.com/terragonlabs/holdfast/internal/store"
 )
 
 // destination is one place a slice's content goes.
@@ -147,20 +145,21 @@ func (r *restore) compare(ctx context.Context, file *os.File, entry *Entry) ([]S
 		return entry.Slices, file.Truncate(0)
 	}
 	var need []Slice
-	buf := make([]byte, 1<<20)
+	found, buf := newSums(), make([]byte, cacheBytes)
 	for _, s := range entry.Slices {
 		if err := ctx.Err(); err != nil {
 			return nil, failure.Wrap(failure.Unavailable, err, "compare")
 		}
-		sum := sha256.New()
-		n, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{io.NewSectionReader(file, s.Offset, s.SizeBytes)}, buf)
+		found.reset()
+		n, err := io.CopyBuffer(struct{ io.Writer }{found}, struct{ io.Reader }{io.NewSectionReader(file, s.Offset, s.SizeBytes)}, buf)
 		if err != nil {
 			return nil, err
 		}
-		if n != s.SizeBytes || store.Digest(sum.Sum(nil)) != s.SHA256 {
+		if n != s.SizeBytes || found.digest() != s.SHA256 {
 			need = append(need, s)
 			continue
 		}
+		r.contents.add(entry, s, found.crc, false)
 		r.counts.kept.Add(n)
 		r.meter.add(n, 0, 0)
 	}

@@ -57,13 +57,13 @@ func (t *targets) lose(s store.Store, err error) error {
 
 // put writes one object to every active store at once and returns what each
 // said. Twice is harmless: an identical object counts as written.
-func (t *targets) put(ctx context.Context, key string, body io.ReaderAt, sizeBytes int64, digest store.Digest) (map[string]store.Object, error) {
+func (t *targets) put(ctx context.Context, key string, body io.ReaderAt, opts store.PutOptions) (map[string]store.Object, error) {
 	active := t.active()
+	opts.RetainUntil = t.lock
 	written, failed := make([]store.Object, len(active)), make([]error, len(active))
 	var running sync.WaitGroup
 	for i, s := range active {
 		running.Go(func() {
-			opts := store.PutOptions{SizeBytes: sizeBytes, SHA256: digest, RetainUntil: t.lock}
 			written[i], failed[i] = putOnce(ctx, s, key, body, opts)
 		})
 	}
@@ -130,7 +130,8 @@ func (w *Writer) upload(b *builder) error {
 		w.budget.Release(size)
 	}()
 	object := &b.part.object
-	written, err := w.targets.put(w.ctx, object.Key, b.out, size, object.SHA256)
+	opts := store.PutOptions{SizeBytes: size, SHA256: object.SHA256, CRC32C: &b.sum.crc}
+	written, err := w.targets.put(w.ctx, object.Key, b.out, opts)
 	if err != nil {
 		w.cancel(err)
 		return failure.Wrap(failure.ClassOf(err), err, "upload part %s", object.Key)

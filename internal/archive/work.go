@@ -2,23 +2,26 @@ package archive
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
-	"github.com/terragonlabs/holdfast/internal/store"
 )
 
 // worker reads jobs into the part it is building.
 type worker struct {
 	w       *Writer
 	buf     []byte // one slice
+	sums    *sums  // of what is in buf
 	builder *builder
 }
+
+// cacheBytes is how much is read, inspected and hashed at a time: what one pass
+// leaves in the processor's cache, the next finds there.
+const cacheBytes = 256 << 10
 
 // work runs one worker until the jobs end. A part that is not full waits for
 // the next Add, or for Commit.
 func (w *Writer) work(ctx context.Context, jobs <-chan job) (err error) {
-	k := &worker{w: w, builder: w.takeIdle()}
+	k := &worker{w: w, builder: w.takeIdle(), sums: newSums()}
 	defer func() { w.giveIdle(k.builder) }()
 	for {
 		select {
@@ -78,7 +81,7 @@ func (k *worker) read(ctx context.Context, j job) error {
 		if err := k.w.waitForTurn(ctx, int(want)); err != nil {
 			return failure.Wrap(failure.Unavailable, err, "wait for read throttle")
 		}
-		data, err := j.file.readAt(k.buf[:want], off)
+		data, err := k.readSlice(j.file, off, want)
 		if err != nil {
 			return err
 		}
@@ -96,12 +99,33 @@ func (k *worker) read(ctx context.Context, j job) error {
 	return nil
 }
 
-// keep inspects one slice, finds or stores its content, and records it.
-func (k *worker) keep(ctx context.Context, file *reading, off int64, data []byte) error {
-	if k.w.cfg.Inspect != nil {
-		k.w.noteDamage(k.w.cfg.Inspect(file.entry.Path, off, data))
+// readSlice reads one slice, inspecting and hashing it on the way; less than want
+// only at the file's end.
+func (k *worker) readSlice(file *reading, off, want int64) ([]byte, error) {
+	k.sums.reset()
+	have := int64(0)
+	for have < want {
+		step := min(cacheBytes, want-have)
+		data, err := file.readAt(k.buf[have:have+step], off+have)
+		if err != nil {
+			return nil, err
+		}
+		if k.w.cfg.Inspect != nil && len(data) > 0 {
+			k.w.noteDamage(k.w.cfg.Inspect(file.entry.Path, off+have, data))
+		}
+		if _, err := k.sums.Write(data); err != nil {
+			return nil, failure.Wrap(failure.Internal, err, "hash %q", file.file.Path)
+		}
+		if have += int64(len(data)); int64(len(data)) < step {
+			break
+		}
 	}
-	digest := store.Digest(sha256.Sum256(data))
+	return k.buf[:have], nil
+}
+
+// keep finds or stores the content of the slice that was just read, and records it.
+func (k *worker) keep(ctx context.Context, file *reading, off int64, data []byte) error {
+	digest := k.sums.digest()
 	at := k.w.known.find(ctx, k.w, digest, int64(len(data)))
 	if at == nil {
 		var err error
@@ -111,7 +135,7 @@ func (k *worker) keep(ctx context.Context, file *reading, off int64, data []byte
 	}
 	file.record(readSlice{
 		Slice: Slice{Offset: off, SizeBytes: int64(len(data)), SHA256: digest, Member: at.member},
-		crc:   crc32c(data), at: at,
+		crc:   k.sums.crc, at: at,
 	})
 	return nil
 }

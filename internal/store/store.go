@@ -41,6 +41,10 @@ type PutOptions struct {
 	SizeBytes   int64
 	SHA256      Digest    // of the whole body; required
 	RetainUntil time.Time // zero: no lock. Ignored without Capabilities.Locks
+	// CRC32C (Castagnoli) of the whole body, from a caller that took it in the same
+	// pass as SHA256. The bytes sent are then compared with it, which costs next to
+	// nothing, instead of being hashed once more for each store. nil: hashed.
+	CRC32C *uint32
 }
 
 // GetOptions select what to read.

@@ -127,7 +127,7 @@ func (h *house) recover(t *testing.T, c *cluster.Cluster, target replay.Target) 
 
 func requireVerified(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	verdict, err := verify.RestoredBackup(t.Context(), c)
+	verdict, err := verify.RestoredBackup(t.Context(), c, false)
 	if err != nil || verdict.Must() != nil {
 		t.Fatalf("pg_verifybackup: %+v, %v", verdict, err)
 	}

@@ -19,10 +19,12 @@ type Backup struct {
 const maxProblems = 100
 
 // RestoredBackup runs pg_verifybackup over a restored directory that was not
-// started yet: every file of the manifest is hashed, and a file the manifest
-// does not know is a problem. WAL is not looked at: it is proved in the stores.
-// Bad files are a result; the error is for a tool that could not run.
-func RestoredBackup(ctx context.Context, c *cluster.Cluster) (Backup, error) {
+// started yet: every file of the manifest must be there with its size and, unless
+// the restore has just read back all content (archive.RestoreConfig.ReadBack),
+// its checksum; a file the manifest does not know is a problem. WAL is not looked
+// at: it is proved in the stores. Bad files are a result; the error is for a tool
+// that could not run.
+func RestoredBackup(ctx context.Context, c *cluster.Cluster, readBack bool) (Backup, error) {
 	version, err := c.Programs.Run(ctx, "pg_verifybackup", "--version")
 	if err != nil {
 		return Backup{}, err
@@ -30,11 +32,17 @@ func RestoredBackup(ctx context.Context, c *cluster.Cluster) (Backup, error) {
 	if err := c.RequireStopped(ctx); err != nil {
 		return Backup{}, err
 	}
-	out, err := c.Programs.Run(ctx, "pg_verifybackup", "-n", "-i", cluster.MarkerFile, c.DataDir)
+	args := []string{"-n", "-i", cluster.MarkerFile}
+	verdict := Backup{Tool: strings.TrimSpace(version.Stdout)}
+	if readBack {
+		args = append(args, "-s")
+		verdict.Tool += ", content read back by the restore"
+	}
+	out, err := c.Programs.Run(ctx, "pg_verifybackup", append(args, c.DataDir)...)
 	if err != nil {
 		return Backup{}, err
 	}
-	verdict := Backup{Tool: strings.TrimSpace(version.Stdout), Sound: out.ExitCode == 0}
+	verdict.Sound = out.ExitCode == 0
 	for line := range strings.Lines(out.Stderr) {
 		if text := strings.TrimSpace(line); text != "" && len(verdict.Problems) < maxProblems {
 			verdict.Problems = append(verdict.Problems, strings.TrimPrefix(text, "pg_verifybackup: "))

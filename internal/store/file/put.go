@@ -3,7 +3,6 @@ package file
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -64,10 +63,10 @@ func (s *Store) writeTemp(ctx context.Context, temp, key string, body io.ReaderA
 	if err != nil {
 		return wrap(err, "create temporary file for %s in store %s", key, s.name)
 	}
-	sum := sha256.New()
-	err = copyBody(ctx, io.MultiWriter(f, sum), body, opts.SizeBytes)
-	if err == nil && store.Digest(sum.Sum(nil)) != opts.SHA256 {
-		err = failure.New(failure.Corrupt, "body has SHA-256 %x, %s was announced", sum.Sum(nil), opts.SHA256)
+	sent := store.NewSent(opts)
+	err = copyBody(ctx, io.MultiWriter(f, sent), body, opts.SizeBytes)
+	if err == nil {
+		err = sent.Verdict()
 	}
 	if err == nil {
 		err = f.Sync()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"cloud.google.com/go/storage"
@@ -22,8 +23,11 @@ import (
 )
 
 const (
-	// DefaultChunkBytes is how much of a body is sent, and after a failure sent
-	// again, at once. It is also the memory one Put takes.
+	// DefaultThresholdBytes: larger bodies are sent in chunks. Above the size of a
+	// backup's parts, which are then one request each, straight from the body.
+	DefaultThresholdBytes = 96 << 20
+	// DefaultChunkBytes is how much of a larger body is sent, and after a failure sent
+	// again, at once. It is also the memory such a Put takes.
 	DefaultChunkBytes = 16 << 20
 
 	maxAttempts    = 6
@@ -46,7 +50,8 @@ type Config struct {
 	CredentialsJSON config.Secret
 	Anonymous       bool // send no credentials, for emulators
 
-	ChunkBytes int // 0 means DefaultChunkBytes
+	ThresholdBytes int64 // 0 means DefaultThresholdBytes
+	ChunkBytes     int   // 0 means DefaultChunkBytes
 
 	// Assume spares Open asking the bucket what it can do, for callers that asked
 	// lately.
@@ -62,6 +67,9 @@ func (c Config) validated() (Config, error) {
 			return c, err
 		}
 		c.Prefix += "/"
+	}
+	if c.ThresholdBytes <= 0 {
+		c.ThresholdBytes = DefaultThresholdBytes
 	}
 	if c.ChunkBytes <= 0 {
 		c.ChunkBytes = DefaultChunkBytes
@@ -94,14 +102,23 @@ func NewClient(ctx context.Context, cfg Config) (*storage.Client, error) {
 		return nil, failure.Wrap(failure.InvalidInput, err, "make the client of store %s", cfg.Name)
 	}
 	client.SetRetry(
-		storage.WithBackoff(gax.Backoff{Initial: firstBackoff, Max: maxBackoff, Multiplier: backoffFactor}),
+		storage.WithBackoff(backoff()),
 		storage.WithMaxAttempts(maxAttempts),
 		// Every call here is made safe to repeat: by a precondition, or by its nature.
 		storage.WithPolicy(storage.RetryAlways),
-		// The library takes a connection closed before any answer for final.
-		storage.WithErrorFunc(func(err error) bool { return storage.ShouldRetry(err) || errors.Is(err, io.EOF) }),
+		storage.WithErrorFunc(worthRepeating),
 	)
 	return client, nil
+}
+
+func backoff() gax.Backoff {
+	return gax.Backoff{Initial: firstBackoff, Max: maxBackoff, Multiplier: backoffFactor}
+}
+
+// worthRepeating adds to the library's own list a connection that was closed before
+// any answer, or while a body was being sent.
+func worthRepeating(err error) bool {
+	return storage.ShouldRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 func authentication(cfg Config) ([]option.ClientOption, error) {

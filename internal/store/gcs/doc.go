@@ -8,9 +8,9 @@
 //     the object exists. Every Put therefore records a random mark with the
 //     object: when the mark of what is there is the Put's own, it succeeded. An
 //     identical object of another Put stays failure.Exists.
-//   - Whole: GCS knows no SHA-256. The body is read once to compare it with its
-//     digest and to compute its CRC32C, then sent; GCS refuses bytes that do not
-//     have that CRC32C.
+//   - Whole: GCS knows no SHA-256, but refuses bytes that do not have the CRC32C
+//     sent ahead of them. Where the caller has none, the body is read once before,
+//     compared with its digest, and its CRC32C computed.
 //   - The SHA-256 is recorded as metadata, so that Stat can give it back.
 //   - A version is a generation. A deleted object leaves no delete marker: its
 //     generations are listed and none of them is the latest.

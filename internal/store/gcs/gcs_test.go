@@ -33,7 +33,8 @@ func startServer(t testing.TB, memory bool) *objectstore.GCS {
 
 func configFor(server *objectstore.GCS) gcs.Config {
 	return gcs.Config{
-		Name: "secondary", Bucket: bucket, Prefix: "some/prefix", Endpoint: server.Endpoint, Anonymous: true, ChunkBytes: 4 << 20,
+		Name: "secondary", Bucket: bucket, Prefix: "some/prefix", Endpoint: server.Endpoint, Anonymous: true,
+		ThresholdBytes: 8 << 20, ChunkBytes: 4 << 20,
 	}
 }
 
@@ -131,6 +132,6 @@ func BenchmarkGet64MiB(b *testing.B) { suite.BenchmarkGet(b, benchStore(b)) }
 func benchStore(b *testing.B) store.Store {
 	b.Helper()
 	cfg := configFor(startServer(b, true))
-	cfg.ChunkBytes = 0
+	cfg.ThresholdBytes, cfg.ChunkBytes = 0, 0
 	return open(b, cfg)
 }

@@ -3,13 +3,12 @@ package gcs
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"hash/crc32"
 	"io"
 	"time"
 
 	"cloud.google.com/go/storage"
-	"google.golang.org/api/googleapi"
+	"github.com/googleapis/gax-go/v2"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
@@ -21,8 +20,10 @@ const DigestName = "holdfast-sha256"
 // markName is the metadata that tells one Put's object from all others.
 const markName = "holdfast-put"
 
-// hashBytes is how much is hashed between two looks at the context.
-const hashBytes = 1 << 20
+const (
+	hashBytes = 1 << 20   // hashed between two looks at the context
+	copyBytes = 256 << 10 // handed to the connection at once
+)
 
 // Put implements store.Store. When it fails with failure.Unavailable the object
 // may be there all the same; a second Put then says failure.Exists.
@@ -33,7 +34,7 @@ func (s *Store) Put(ctx context.Context, key string, body io.ReaderAt, opts stor
 	if !s.capabilities.Locks {
 		opts.RetainUntil = time.Time{}
 	}
-	sum, err := checkBody(ctx, body, opts)
+	sum, err := checksum(ctx, body, opts)
 	if err != nil {
 		return store.Object{}, s.classed(ctx, err, "put %s", key)
 	}
@@ -52,9 +53,13 @@ func (s *Store) Put(ctx context.Context, key string, body io.ReaderAt, opts stor
 	return made, s.asAsked(made, opts)
 }
 
-// checkBody compares the body with its digest and returns its CRC32C.
-func checkBody(ctx context.Context, body io.ReaderAt, opts store.PutOptions) (uint32, error) {
-	digest, sum := sha256.New(), crc32.New(crc32.MakeTable(crc32.Castagnoli))
+// checksum returns the body's CRC32C: the caller's, or from a reading that also
+// compares the body with its digest.
+func checksum(ctx context.Context, body io.ReaderAt, opts store.PutOptions) (uint32, error) {
+	if opts.CRC32C != nil {
+		return *opts.CRC32C, nil
+	}
+	sent, sum := store.NewSent(opts), crc32.New(store.Castagnoli())
 	buf := make([]byte, min(hashBytes, max(opts.SizeBytes, 1)))
 	for offset := int64(0); offset < opts.SizeBytes; {
 		if err := ctx.Err(); err != nil {
@@ -65,49 +70,67 @@ func checkBody(ctx context.Context, body io.ReaderAt, opts store.PutOptions) (ui
 		if int64(n) < want {
 			return 0, failure.New(failure.Corrupt, "body ends at byte %d of %d: %v", offset+int64(n), opts.SizeBytes, err)
 		}
-		digest.Write(buf[:n]) //nolint:errcheck // a hash does not fail
-		sum.Write(buf[:n])    //nolint:errcheck // a hash does not fail
+		sent.Write(buf[:n]) //nolint:errcheck // a hash does not fail
+		sum.Write(buf[:n])  //nolint:errcheck // a hash does not fail
 		offset += int64(n)
 	}
-	if got := store.Digest(digest.Sum(nil)); got != opts.SHA256 {
-		return 0, failure.New(failure.Corrupt, "body has SHA-256 %s, %s was announced", got, opts.SHA256)
-	}
-	return sum.Sum32(), nil
+	return sum.Sum32(), sent.Verdict()
 }
 
-// send uploads the body: in one request up to a chunk, else resumably.
+// send uploads the body: up to the threshold in one request, which holds nothing
+// in memory and is repeated whole; more in chunks, each of which the library repeats.
 func (s *Store) send(
 	ctx context.Context, key string, body io.ReaderAt, opts store.PutOptions, sum uint32, mark string,
 ) (*storage.ObjectAttrs, error) {
-	// Cancelling is how an upload is given up: Close would publish what was sent.
+	if opts.SizeBytes > s.cfg.ThresholdBytes {
+		return s.sendOnce(ctx, s.writerFor(key, opts, sum, mark), s.cfg.ChunkBytes, body, opts.SizeBytes)
+	}
+	pause := backoff()
+	for attempt := 1; ; attempt++ {
+		attrs, err := s.sendOnce(ctx, s.writerFor(key, opts, sum, mark), 0, body, opts.SizeBytes)
+		if err == nil || attempt == maxAttempts || !worthRepeating(err) {
+			return attrs, err
+		}
+		if err := gax.Sleep(ctx, pause.Pause()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// writerFor makes the writer of one attempt. Cancelling its context is how an
+// upload is given up: Close would publish what was sent.
+func (s *Store) writerFor(key string, opts store.PutOptions, sum uint32, mark string) func(context.Context) *storage.Writer {
+	return func(ctx context.Context) *storage.Writer {
+		w := s.bucket.Object(s.cfg.Prefix + key).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
+		w.CRC32C, w.SendCRC32C = sum, true
+		w.ContentType = "application/octet-stream" // else the client looks into the bytes
+		w.Metadata = map[string]string{DigestName: opts.SHA256.String(), markName: mark}
+		if !opts.RetainUntil.IsZero() {
+			w.Retention = &storage.ObjectRetention{Mode: lockMode, RetainUntil: opts.RetainUntil.UTC()}
+		}
+		return w
+	}
+}
+
+// sendOnce sends the body in chunks of chunkBytes, or in one request when that is 0.
+func (s *Store) sendOnce(
+	ctx context.Context, open func(context.Context) *storage.Writer, chunkBytes int, body io.ReaderAt, sizeBytes int64,
+) (*storage.ObjectAttrs, error) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	w := s.bucket.Object(s.cfg.Prefix + key).If(storage.Conditions{DoesNotExist: true}).NewWriter(ctx)
-	w.ChunkSize, w.ChunkRetryDeadline = chunkFor(opts.SizeBytes, s.cfg.ChunkBytes), chunkRetryTime
-	w.CRC32C, w.SendCRC32C = sum, true
-	w.ContentType = "application/octet-stream" // else the client looks into the bytes
-	w.Metadata = map[string]string{DigestName: opts.SHA256.String(), markName: mark}
-	if !opts.RetainUntil.IsZero() {
-		w.Retention = &storage.ObjectRetention{Mode: lockMode, RetainUntil: opts.RetainUntil.UTC()}
-	}
-	n, err := io.Copy(w, io.NewSectionReader(body, 0, opts.SizeBytes))
+	w := open(ctx)
+	w.ChunkSize, w.ChunkRetryDeadline = chunkBytes, chunkRetryTime
+	n, err := io.CopyBuffer(w, io.NewSectionReader(body, 0, sizeBytes), make([]byte, min(copyBytes, max(sizeBytes, 1))))
 	if err != nil {
 		return nil, err
 	}
-	if n != opts.SizeBytes {
-		return nil, failure.New(failure.Corrupt, "body had %d bytes, %d were announced", n, opts.SizeBytes)
+	if n != sizeBytes {
+		return nil, failure.New(failure.Corrupt, "body had %d bytes, %d were announced", n, sizeBytes)
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
 	return w.Attrs(), nil
-}
-
-// chunkFor returns a chunk no larger than the body needs: the client allocates a
-// whole one even for a body of a few bytes.
-func chunkFor(sizeBytes int64, chunkBytes int) int {
-	need := (sizeBytes/googleapi.MinUploadChunkSize + 1) * googleapi.MinUploadChunkSize
-	return int(min(int64(chunkBytes), need))
 }
 
 // settle decides what a refusal means by the mark of what is there now.

@@ -3,10 +3,8 @@ package s3
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"hash"
 	"io"
 	"time"
 
@@ -71,7 +69,7 @@ func (s *Store) sendAndJoin(ctx context.Context, u upload, id *string) (string, 
 	return value(out.VersionId), nil
 }
 
-// sendPieces reads the body once, in order: the bytes hashed are the bytes sent.
+// sendPieces reads the body once, in order: the bytes looked at are the bytes sent.
 func (s *Store) sendPieces(ctx context.Context, u upload, id *string) ([]types.CompletedPart, error) {
 	size := u.opts.SizeBytes
 	pieceBytes := max(s.cfg.PieceBytes, (size+maxPieces-1)/maxPieces)
@@ -80,12 +78,12 @@ func (s *Store) sendPieces(ctx context.Context, u upload, id *string) ([]types.C
 	for range s.cfg.Concurrency {
 		buffers <- nil // made when first used
 	}
-	whole := sha256.New()
+	sent := store.NewSent(u.opts)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range pieces {
 		offset := int64(i) * pieceBytes
 		length := min(pieceBytes, size-offset)
-		buffer, err := fill(ctx, buffers, u.body, offset, length, whole)
+		buffer, err := fill(ctx, buffers, u.body, offset, length, sent)
 		if err != nil {
 			group.Go(func() error { return err })
 			break
@@ -100,14 +98,11 @@ func (s *Store) sendPieces(ctx context.Context, u upload, id *string) ([]types.C
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if got := store.Digest(whole.Sum(nil)); got != u.opts.SHA256 {
-		return nil, failure.New(failure.Corrupt, "body has SHA-256 %s, %s was announced", got, u.opts.SHA256)
-	}
-	return pieces, nil
+	return pieces, sent.Verdict()
 }
 
 // fill waits for a free buffer and reads the next piece into it.
-func fill(ctx context.Context, buffers <-chan []byte, body io.ReaderAt, offset, length int64, whole hash.Hash) ([]byte, error) {
+func fill(ctx context.Context, buffers <-chan []byte, body io.ReaderAt, offset, length int64, sent io.Writer) ([]byte, error) {
 	var buffer []byte
 	select {
 	case buffer = <-buffers:
@@ -121,8 +116,8 @@ func fill(ctx context.Context, buffers <-chan []byte, body io.ReaderAt, offset, 
 	if n, err := body.ReadAt(buffer, offset); int64(n) < length {
 		return nil, failure.Wrap(failure.Corrupt, errors.Join(err, io.ErrUnexpectedEOF), "read body at byte %d", offset)
 	}
-	whole.Write(buffer) //nolint:errcheck // a hash does not fail
-	return buffer, nil
+	_, err := sent.Write(buffer)
+	return buffer, err
 }
 
 func (s *Store) sendPiece(ctx context.Context, key string, id *string, number int32, data []byte) (types.CompletedPart, error) {

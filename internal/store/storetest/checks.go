@@ -7,6 +7,7 @@ func Checks() []Check {
 		{"never-overwritten", "Put never replaces an object, not even by an identical one", neverOverwritten},
 		{"one-writer-wins", "of many writers of one key exactly one succeeds, and its bytes stay", oneWriterWins},
 		{"wrong-digest", "a body that is not what its digest says is refused and leaves nothing", wrongDigest},
+		{"other-body", "a body that is not the one announced is found by its CRC32C alone, too", otherBody},
 		{"bad-input", "bad keys, sizes and ranges are refused before anything is sent", badInput},
 		{"empty-object", "an object of no bytes is kept", emptyObject},
 		{"big-object", "an object sent in pieces is kept whole, and refused when a piece is wrong", bigObject},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"sync"
 	"time"
@@ -112,6 +113,19 @@ func wrongDigest(ctx context.Context, target Target, prefix string) error {
 	}
 	_, err = s.Stat(ctx, key, "")
 	return expectClass("stat what was refused", err, failure.NotFound)
+}
+
+// otherBody announces one body with both checksums and sends another of its length.
+func otherBody(ctx context.Context, target Target, prefix string) error {
+	announced, sent := body(4, smallBytes), body(5, smallBytes)
+	opts, sum := optionsFor(announced), crc32.Checksum(announced, store.Castagnoli())
+	opts.CRC32C = &sum
+	_, err := target.Store.Put(ctx, prefix+"other", bytes.NewReader(sent), opts)
+	if err := expectClass("put of another body than announced", err, failure.Corrupt); err != nil {
+		return err
+	}
+	_, err = target.Store.Put(ctx, prefix+"announced", bytes.NewReader(announced), opts)
+	return err
 }
 
 func badInput(ctx context.Context, target Target, prefix string) error {
