@@ -4,9 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/heartbeat"
 	"github.com/terragonlabs/holdfast/internal/pg/observe"
 	"github.com/terragonlabs/holdfast/internal/plan"
 )
@@ -15,6 +18,8 @@ const (
 	// baselineWindow is how long a server is watched for a baseline before it is
 	// fenced: long enough to count transactions, short enough for a disaster.
 	baselineWindow = 3 * time.Second
+	// countedOver is the time before the disruption whose throughput is the baseline.
+	countedOver = 10 * time.Minute
 	// probesEvery is how often the critical queries are timed while watching.
 	probesEvery = 250 * time.Millisecond
 	// minSamples tell something about a 95th percentile.
@@ -44,10 +49,10 @@ func (a *Activities) observe(ctx context.Context, in ObserveInput, progress func
 	if err != nil {
 		return Observation{}, err
 	}
-	var before *observe.Performance
+	before := observe.Baseline{Counted: counted(ctx, server, in.Disrupted)}
 	if in.Baseline != nil {
 		known := measured(*in.Baseline)
-		before = &known
+		before.Watched = &known
 	}
 	out := Observation{Performance: performanceOf(now)}
 	for _, verdict := range observe.Judge(now, before, boundsOf(t.database.Observation)) {
@@ -56,6 +61,25 @@ func (a *Activities) observe(ctx context.Context, in ObserveInput, progress func
 		})
 	}
 	return out, nil
+}
+
+// counted is the throughput before the disruption as the recovered database itself
+// remembers it: what it holds ends where it was recovered to. Zero when nothing is
+// known: it was enrolled before throughput was counted, or nobody says when.
+func counted(ctx context.Context, server pg.Server, disrupted time.Time) observe.Throughput {
+	if disrupted.IsZero() {
+		return observe.Throughput{}
+	}
+	var samples []heartbeat.Sample
+	err := server.Do(ctx, func(conn *pgx.Conn) error {
+		var err error
+		samples, err = heartbeat.Samples(ctx, conn, disrupted, countedOver)
+		return err
+	})
+	if err != nil {
+		return observe.Throughput{} // the verdict then says that too little was counted
+	}
+	return observe.Count(samples)
 }
 
 // watch measures for a while, with the plan's critical queries as probes.

@@ -193,7 +193,8 @@ type CriticalQuery struct {
 type Observation struct {
 	// Duration of the observation.
 	Duration Duration `json:"duration"`
-	// MinTPSRatio is the least transactions a second, as a ratio to the baseline's.
+	// MinTPSRatio is the least transactions a second, as a ratio to the baseline's: of ten minutes before the disruption where
+	// they were counted, else of seconds when the run began.
 	MinTPSRatio float64 `json:"min_tps_ratio"`
 	// MaxP95Ratio is the greatest 95th percentile of latency, as a ratio to the baseline's.
 	MaxP95Ratio float64 `json:"max_p95_ratio"`

@@ -43,6 +43,8 @@ type heart struct {
 	session   *pgx.Conn // nil when not connected
 	next      uint64    // lowest sequence that was never used, 0 when not known
 	lastPrune time.Time
+
+	lastSample time.Time
 }
 
 func (h *heart) run(ctx context.Context) {
@@ -80,6 +82,7 @@ func (h *heart) beat(ctx context.Context) {
 		err = h.log.add(written)
 	}
 	if err == nil {
+		h.sample(ctx)
 		err = h.prune(ctx)
 	}
 	switch {

@@ -52,9 +52,10 @@ func statements(opts EnrollOptions) []string {
 		"SELECT pg_advisory_xact_lock(1752132708)", // CREATE … IF NOT EXISTS races with itself
 		"CREATE SCHEMA IF NOT EXISTS holdfast",
 		TableDDL,
+		throughputDDL,
 		"CREATE EXTENSION IF NOT EXISTS amcheck",
 		"GRANT USAGE ON SCHEMA holdfast TO " + writer,
-		"GRANT SELECT, INSERT, DELETE ON holdfast.heartbeat TO " + writer,
+		"GRANT SELECT, INSERT, DELETE ON holdfast.heartbeat, holdfast.throughput TO " + writer,
 	}
 	for _, reader := range opts.Readers {
 		name := pgx.Identifier{reader}.Sanitize()

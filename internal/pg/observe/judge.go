@@ -30,33 +30,33 @@ type Verdict struct {
 	Status Status `json:"status"`
 	Got    string `json:"got,omitempty"`
 	Want   string `json:"want,omitempty"`
-	Detail string `json:"detail,omitempty"` // why unknown or failed
+	Detail string `json:"detail,omitempty"` // why unknown or failed; of throughput, what it was compared with
 }
 
 // Judge compares purely. Without a baseline nothing is known to be well; only a
 // query that fails is known to be bad.
-func Judge(now Performance, baseline *Performance, bounds Bounds) []Verdict {
-	return []Verdict{judgeTPS(now, baseline, bounds), judgeP95(now, baseline, bounds), judgeReplication(now, baseline, bounds)}
+func Judge(now Performance, baseline Baseline, bounds Bounds) []Verdict {
+	return []Verdict{judgeTPS(now, baseline, bounds), judgeP95(now, baseline.Watched, bounds), judgeReplication(now, baseline.Watched, bounds)}
 }
 
 const noBaseline = "there is no baseline to compare with"
 
-func judgeTPS(now Performance, baseline *Performance, bounds Bounds) Verdict {
+func judgeTPS(now Performance, baseline Baseline, bounds Bounds) Verdict {
 	v := Verdict{Name: "throughput", Got: tps(now.TPS)}
+	before, source, unknown := baseline.tps()
 	switch {
 	case now.TPSUnknown != "":
 		v.Got = ""
 		return v.unknown(now.TPSUnknown)
-	case baseline == nil:
-		return v.unknown(noBaseline)
-	case baseline.TPSUnknown != "" || baseline.TPS <= 0:
-		return v.unknown("the baseline has no throughput")
+	case unknown != "":
+		return v.unknown(unknown)
 	case now.Over <= 0 || now.Over < bounds.MinOver:
 		return v.unknown("watched for " + now.Over.String() + " only")
 	}
-	floor := baseline.TPS * bounds.MinTPSRatio
+	floor := before * bounds.MinTPSRatio
 	v.Want = "at least " + tps(floor)
-	return v.when(now.TPS >= floor, "the baseline is "+tps(baseline.TPS))
+	v.Detail = "the baseline is " + tps(before) + ", " + source
+	return v.when(now.TPS >= floor, v.Detail)
 }
 
 func judgeP95(now Performance, baseline *Performance, bounds Bounds) Verdict {

@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			now, baseline := good(), good()
 			tt.change(&now, &baseline)
-			for i, verdict := range observe.Judge(now, &baseline, bounds()) {
+			for i, verdict := range observe.Judge(now, observe.Baseline{Watched: &baseline}, bounds()) {
 				if verdict.Status != tt.want[i] {
 					t.Errorf("%+v, want %s", verdict, tt.want[i])
 				}
@@ -62,7 +62,7 @@ func TestNothingPassesWithoutABaseline(t *testing.T) {
 			Over: time.Duration(rapid.Int64().Draw(t, "over")), TPS: rapid.Float64Range(0, math.MaxFloat64).Draw(t, "tps"),
 			P95: time.Duration(rapid.Int64().Draw(t, "p95")), Samples: rapid.Int().Draw(t, "samples"), LagSamples: rapid.Int().Draw(t, "looks"),
 		}
-		for _, verdict := range observe.Judge(now, nil, bounds()) {
+		for _, verdict := range observe.Judge(now, observe.Baseline{}, bounds()) {
 			if verdict.Status != observe.Unknown {
 				t.Fatalf("%+v without a baseline", verdict)
 			}

@@ -107,6 +107,18 @@ func TestReplicaDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// TestSubscriptionsStayDisabledInTheCopy, and the report names each: nobody else
+// would notice what their publishers do not send again.
+func TestSubscriptionsStayDisabledInTheCopy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, shipped(t))
+	b.world.answer["postgres.FenceWrites"] = postgres.Fence{At: noon.Add(11 * time.Minute), LSN: 0x9000000, Subscriptions: []string{"far in database shop"}}
+	require.NoError(t, b.run())
+	require.Len(t, b.result().Summary.Findings, 1)
+	require.Contains(t, b.result().Summary.Findings[0], "subscription far in database shop stays disabled")
+	require.Contains(t, b.report(), "far in database shop")
+}
+
 // TestReplicaGoesAfterTheFirstLook: readers may have been sent there, and the run
 // goes on and opens the primary all the same.
 func TestReplicaGoesAfterTheFirstLook(t *testing.T) {
