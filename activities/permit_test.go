@@ -62,9 +62,11 @@ func TestHostJudgesForItself(t *testing.T) {
 		change func(*warranttest.Story)
 		bare   bool
 		class  failure.Class
+		// serving: it is wrong only where a cluster that serves is touched.
+		serving bool
 	}{
 		"unsigned":         {bare: true, class: failure.Forbidden},
-		"another database": {change: func(s *warranttest.Story) { s.Target += "0" }, class: failure.IdentityMismatch},
+		"another database": {change: func(s *warranttest.Story) { s.Target += "0" }, class: failure.IdentityMismatch, serving: true},
 		"another run":      {change: func(s *warranttest.Story) { s.Run = "recover/booking-desk/run-0" }, class: failure.IdentityMismatch},
 		"expired":          {change: func(s *warranttest.Story) { s.Issued = s.Issued.Add(-2 * time.Hour) }, class: failure.Refused},
 	} {
@@ -80,6 +82,10 @@ func TestHostJudgesForItself(t *testing.T) {
 			_, err := h.work.FenceWrites(t.Context(), postgres.FenceInput{Where: where, Side: postgres.Serving, Expect: h.damaged})
 			if got := failure.ClassOf(boundary.In(err)); got != c.class {
 				t.Errorf("fence: %v", err)
+			}
+			_, err = h.work.PrepareWorkspace(t.Context(), postgres.WorkspaceInput{Where: where})
+			if got := failure.ClassOf(boundary.In(err)); got != c.class && !c.serving {
+				t.Errorf("workspace: %v", err)
 			}
 		})
 	}
@@ -111,5 +117,8 @@ func TestHostJudgesForItself(t *testing.T) {
 	fenced, err := h.work.FenceWrites(t.Context(), postgres.FenceInput{Where: where, Side: postgres.Serving, Expect: h.damaged})
 	if err != nil || !fenced.Offline {
 		t.Fatalf("what was declared: %+v %v", fenced, err)
+	}
+	if _, err := h.work.PrepareWorkspace(t.Context(), postgres.WorkspaceInput{Where: where}); err != nil {
+		t.Errorf("the declared run's workspace: %v", err)
 	}
 }

@@ -76,7 +76,7 @@ func (s *Set) fill(c Config) error {
 	s.Evidence = &evidence.Activities{Stores: s.Stores}
 	s.Notify = notify.New(c.Plan)
 	s.Reporting = reporting.New(s.Stores, c.Version)
-	s.Routing = routing.New(c.Plan)
+	s.Routing = routing.New(routing.Config{Plan: c.Plan, StateDir: c.StateDir, Stores: s.Stores})
 	if c.KeyHolderFile != "" {
 		held, err := binding.KeyHolder(c.KeyHolderFile, c.KeyPassphrase)
 		if err != nil {

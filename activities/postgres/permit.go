@@ -7,7 +7,6 @@ import (
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
-	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/warrant"
 	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 )
@@ -58,9 +57,7 @@ func (a *Activities) permit(ctx context.Context, in Where, p permission) (releas
 
 // guard stands before this host's servers.
 func (a *Activities) guard() guard.Guard {
-	return guard.Guard{Plan: a.Plan, Dir: a.StateDir, Leases: func(ctx context.Context, service string) []recovery.LeaseView {
-		return evidence.Leases(ctx, a.Stores, service)
-	}}
+	return guard.Guard{Plan: a.Plan, Dir: a.StateDir, Leases: evidence.Asking(a.Stores)}
 }
 
 // need is what the warrant must show for p on target t.

@@ -13,10 +13,13 @@ import (
 )
 
 // PrepareWorkspace makes a directory for this run and proves that it holds what
-// is needed. Twice is harmless: a workspace of the same run is used again.
+// is needed. Twice is harmless: a workspace of the same run is used again. What comes
+// after writes nowhere but there, and only where there is one: so the run's warrant is
+// asked for here, once, and nobody fills a disk with copies in the names of runs that
+// no one declared.
 func (a *Activities) PrepareWorkspace(ctx context.Context, in WorkspaceInput) (Workspace, error) {
 	defer pulse.Start(ctx).Stop()
-	workspace, err := a.prepareWorkspace(in)
+	workspace, err := permitted(ctx, a, in.Where, permission{}, func() (Workspace, error) { return a.prepareWorkspace(in) })
 	return workspace, boundary.Out(err)
 }
 

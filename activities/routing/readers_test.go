@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 	"github.com/terragonlabs/holdfast/testsuite/tlstest"
 )
 
@@ -27,7 +29,24 @@ type pooler struct {
 	config string
 	port   int
 	plan   *plan.Plan
+	state  string // of the host
 	at     routing.Input
+}
+
+// the runs' names and the replica of the second plan.
+const run = "recover/booking-desk/run-1"
+
+func replica() routing.Server { return routing.Server{Address: "10.30.0.11", Port: 6001} }
+
+// on returns the activities of a host with that plan.
+func (p *pooler) on(loaded *plan.Plan) *routing.Activities {
+	return routing.New(routing.Config{Plan: loaded, StateDir: p.state})
+}
+
+// byHand is how a person carries an undo out.
+func byHand(t *testing.T) context.Context {
+	t.Helper()
+	return guard.ByHand(t.Context(), "undo by hand", 1)
 }
 
 func program(t *testing.T) string {
@@ -44,7 +63,8 @@ func program(t *testing.T) string {
 func start(t *testing.T, settings ...string) *pooler {
 	t.Helper()
 	dir, port, owner := pgtest.Dir(t), pgtest.Port(t), pgtest.Owner(t)
-	p := &pooler{config: filepath.Join(dir, "pgbouncer.ini"), port: port}
+	p := &pooler{config: filepath.Join(dir, "pgbouncer.ini"), port: port, state: filepath.Join(dir, "state")}
+	require.NoError(t, owner.MkdirAll(p.state))
 	require.NoError(t, owner.WriteFile(filepath.Join(dir, "users.txt"), []byte(`"boss" ""`+"\n"), 0o600))
 	require.NoError(t, owner.WriteFile(p.config, []byte(strings.Join([]string{
 		"[databases]", "desk = host=127.0.0.1 port=6001 dbname=Bookings", "desk_read = host=127.0.0.1 port=6001 dbname=Bookings pool_size=5", "",
@@ -68,7 +88,7 @@ func start(t *testing.T, settings ...string) *pooler {
 	}
 	p.at = routing.Input{PlanHash: p.plan.Hash(), Database: "bookings"}
 	require.Eventually(t, func() bool {
-		_, err := routing.New(p.plan).Readers(t.Context(), p.at)
+		_, err := p.on(p.plan).Readers(t.Context(), p.at)
 		return err == nil
 	}, 10*time.Second, 50*time.Millisecond)
 	return p
@@ -84,14 +104,14 @@ func (p *pooler) text(t *testing.T) string {
 func TestReadersAreSentThereAndBack(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	activities, before := routing.New(p.plan), p.text(t)
+	activities, before := p.on(p.plan), p.text(t)
 	from, err := activities.Readers(t.Context(), p.at)
 	require.NoError(t, err)
 	require.Equal(t, routing.Server{Address: "127.0.0.1", Port: 6001}, from)
 
-	to := routing.Server{Address: "127.0.0.2", Port: 6002}
+	to := replica()
 	for range 2 { // twice is harmless
-		sent, err := activities.SendReaders(t.Context(), routing.Redirection{Input: p.at, To: to})
+		sent, err := activities.SendReaders(byHand(t), routing.Redirection{Input: p.at, To: to, Run: run})
 		require.NoError(t, err)
 		require.Equal(t, to, sent)
 		now, err := activities.Readers(t.Context(), p.at)
@@ -99,7 +119,7 @@ func TestReadersAreSentThereAndBack(t *testing.T) {
 		require.Equal(t, to, now, "PgBouncer itself says so")
 	}
 	require.Contains(t, p.text(t), "desk = host=127.0.0.1 port=6001", "writers stay where they are")
-	_, err = activities.SendReaders(t.Context(), routing.Redirection{Input: p.at, To: from})
+	_, err = activities.SendReaders(byHand(t), routing.Redirection{Input: p.at, To: from, Run: run})
 	require.NoError(t, err)
 	require.Equal(t, before, p.text(t), "nothing is left of the detour")
 }
@@ -130,7 +150,7 @@ func TestAdminConsoleElsewhereMustProveItsName(t *testing.T) {
 			here := *row.pooler.plan
 			here.Databases = append([]plan.Database(nil), here.Databases...)
 			here.Databases[0].Endpoint.AdminConn = fmt.Sprintf("host=%s port=%d user=boss dbname=pgbouncer %s", row.host, row.pooler.port, row.more)
-			_, err := routing.New(&here).Readers(t.Context(), row.pooler.at)
+			_, err := row.pooler.on(&here).Readers(t.Context(), row.pooler.at)
 			if row.fails == "" {
 				require.NoError(t, err)
 				return
@@ -176,9 +196,9 @@ func TestRefused(t *testing.T) {
 		spoiled, in := *p.plan, p.at
 		spoiled.Databases = append([]plan.Database(nil), p.plan.Databases...)
 		row.spoil(&in, &spoiled.Databases[0].Endpoint)
-		_, err := routing.New(&spoiled).Readers(t.Context(), in)
+		_, err := p.on(&spoiled).Readers(t.Context(), in)
 		require.Equal(t, row.class, failure.ClassOf(boundary.In(err)), "%s: %v", name, err)
-		_, err = routing.New(&spoiled).SendReaders(t.Context(), routing.Redirection{Input: in, To: routing.Server{Address: "127.0.0.1", Port: 6001}})
+		_, err = p.on(&spoiled).SendReaders(byHand(t), routing.Redirection{Input: in, To: replica(), Run: run})
 		require.Equal(t, row.class, failure.ClassOf(boundary.In(err)), "%s: %v", name, err)
 		require.Equal(t, before, p.text(t), name)
 	}

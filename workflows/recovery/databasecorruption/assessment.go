@@ -119,11 +119,12 @@ func (r *run) switchReaders() error {
 	if err != nil {
 		return r.withoutReaders(err)
 	}
-	r.readersAt = &readers{queue: endpoint.Host, before: routing.Redirection{Input: in, To: before}}
+	r.readersAt = &readers{queue: endpoint.Host, before: r.redirect(in, before)}
+	r.readersAt.before.Back = true
 	if err := runbook.Undo(r.Run, "Send readers back", routing.Ref.SendReaders, r.readersAt.before, on); err != nil {
 		return err
 	}
-	to := routing.Redirection{Input: in, To: r.serverOf(*r.replica)}
+	to := r.redirect(in, r.serverOf(*r.replica))
 	options := []runbook.Option{on}
 	if goesOnWithoutReplica(r.ctx) {
 		options = append(options, failing)

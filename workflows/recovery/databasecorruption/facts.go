@@ -28,6 +28,11 @@ func (r *run) armed(host plan.DatabaseHost) postgres.Where {
 	return where
 }
 
+// redirect sends readers of the endpoint to a server, by what people signed so far.
+func (r *run) redirect(in routing.Input, to routing.Server) routing.Redirection {
+	return routing.Redirection{Input: in, To: to, Run: r.name(), Warrant: r.Warrant("")}
+}
+
 // on runs a step where host's disks are.
 func (r *run) on(host plan.DatabaseHost) runbook.Option { return runbook.On(postgres.Queue(host.Host)) }
 

@@ -182,6 +182,9 @@ func (p pg) LiftFence(_ context.Context, in postgres.FenceInput) (postgres.Fence
 
 func (p pg) PrepareWorkspace(_ context.Context, in postgres.WorkspaceInput) (postgres.Workspace, error) {
 	return act(p.world, "postgres.PrepareWorkspace", postgres.Workspace{Created: true, NeedBytes: in.NeedBytes}, func() error {
+		if in.Warrant == nil {
+			return failure.New(failure.Forbidden, "unsigned")
+		}
 		p.state.Workspace = true
 		return nil
 	})
@@ -266,6 +269,9 @@ func (e endpoint) Readers(context.Context, routing.Input) (routing.Server, error
 
 func (e endpoint) SendReaders(_ context.Context, in routing.Redirection) (routing.Server, error) {
 	return act(e.world, "routing.SendReaders", in.To, func() error {
+		if in.Warrant == nil || in.Run == "" || in.Back != (in.To == readers) {
+			return failure.New(failure.Forbidden, "run %q sends readers to %s, unsigned", in.Run, in.To)
+		}
 		e.state.Readers = in.To
 		return nil
 	})
