@@ -36,7 +36,7 @@ func (w *Writer) Add(ctx context.Context, files iter.Seq2[File, error]) error {
 	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) }) //nolint:contextcheck // see above
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	jobs := make(chan job)
+	jobs := make(chan job, w.cfg.Workers) // the disk is busy with these while workers are with others
 	group.Go(func() error {
 		defer close(jobs)
 		for file, err := range files {
@@ -82,8 +82,10 @@ func (w *Writer) feed(ctx context.Context, file File, jobs chan<- job) error {
 	run := w.cfg.SliceBytes * runSlices
 	r.left.Store((size + run - 1) / run)
 	for from := int64(0); from < size; from += run {
+		next := job{file: r, from: from, to: min(from+run, size)}
+		r.expect(next)
 		select {
-		case jobs <- job{file: r, from: from, to: min(from+run, size)}:
+		case jobs <- next:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

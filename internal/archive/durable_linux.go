@@ -45,12 +45,6 @@ func syncFileSystem(handle *os.File) error {
 	return os.NewSyscallError("syncfs", unix.Syncfs(int(handle.Fd())))
 }
 
-// startWriteback lets the disk begin with what was just written. It is a hint: the
-// sync that follows reports whether it was done.
-func startWriteback(file *os.File, offset, sizeBytes int64) {
-	_ = unix.SyncFileRange(int(file.Fd()), offset, sizeBytes, unix.SYNC_FILE_RANGE_WRITE)
-}
-
 func deviceOf(info fs.FileInfo) (device uint64, known bool) {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	if !known {

@@ -12,6 +12,4 @@ func reportsFailedWrites(*os.File) bool { return false }
 
 func syncFileSystem(*os.File) error { return errors.ErrUnsupported }
 
-func startWriteback(*os.File, int64, int64) {}
-
 func deviceOf(fs.FileInfo) (device uint64, known bool) { return 0, false }

@@ -64,6 +64,14 @@ func (r *reading) open() error {
 	return r.openErr
 }
 
+// expect says that a job's bytes will be read soon. Whether the file can be opened
+// is the worker's business.
+func (r *reading) expect(next job) {
+	if r.file.Root != nil && r.open() == nil {
+		startReading(r.handle, next.from, next.to-next.from)
+	}
+}
+
 // readAt reads up to len(buf) bytes at off; fewer only at the file's end.
 func (r *reading) readAt(buf []byte, off int64) ([]byte, error) {
 	if r.file.Root == nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -35,31 +36,51 @@ func (r *restore) prepare(ctx context.Context) (wanted, error) {
 			}
 		}
 	}
-	missing, mu := wanted{}, sync.Mutex{}
-	group, ctx := errgroup.WithContext(ctx)
+	group, inGroup := errgroup.WithContext(ctx)
 	group.SetLimit(r.cfg.Workers)
 	for _, entry := range r.entries {
-		if entry.Type == TypeDirectory || (entry.Type == TypeFile && r.last[entry.Path]) {
+		if entry.Type == TypeDirectory || r.last[entry.Path] {
 			continue
 		}
 		group.Go(func() error {
-			need, err := r.prepareEntry(ctx, entry)
-			if err != nil {
-				return failure.Wrap(classOfFile(err), err, "prepare %q", entry.Path)
+			if err := inGroup.Err(); err != nil {
+				return failure.Wrap(failure.Unavailable, err, "prepare")
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			missing.add(entry, need)
-			return nil
+			err := r.prepareEntry(entry)
+			return failure.Wrap(classOfFile(err), err, "prepare %q", entry.Path)
 		})
 	}
-	err := group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return r.missing(ctx)
+}
+
+// missing compares what is there, stretch by stretch, so that one large file
+// occupies all workers.
+func (r *restore) missing(ctx context.Context) (wanted, error) {
+	missing, mu := wanted{}, sync.Mutex{}
+	add := func(entry *Entry, need []Slice) {
+		mu.Lock()
+		defer mu.Unlock()
+		missing.add(entry, need)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.cfg.Workers)
 	for _, entry := range r.entries {
-		if entry.Type == TypeFile && r.last[entry.Path] {
-			missing.add(entry, entry.Slices)
+		if r.fresh || r.last[entry.Path] {
+			add(entry, entry.Slices)
+			continue
+		}
+		for run := range slices.Chunk(entry.Slices, runSlices) {
+			group.Go(func() error {
+				need, err := r.compare(ctx, entry, run)
+				add(entry, need)
+				return failure.Wrap(classOfFile(err), err, "compare %q", entry.Path)
+			})
 		}
 	}
-	return missing, err
+	return missing, group.Wait()
 }
 
 func (w wanted) add(entry *Entry, slices []Slice) {
@@ -88,27 +109,27 @@ func (r *restore) makeDirectory(entry *Entry) error {
 	return root.Chmod(name, 0o700) // a killed run may have closed it already
 }
 
-// prepareEntry returns the slices the entry still lacks.
-func (r *restore) prepareEntry(ctx context.Context, entry *Entry) ([]Slice, error) {
+// prepareEntry makes a link, or a file of the right size. Gaps of a shrunk file
+// must read as zeros: such a file starts again from nothing.
+func (r *restore) prepareEntry(entry *Entry) error {
 	root, name := r.target.resolve(entry.Path)
 	if err := clearPath(root, name, entry.Type); err != nil {
-		return nil, err
+		return err
 	}
 	if entry.Type == TypeSymlink {
-		return nil, root.Symlink(r.linkTarget(entry), name)
+		return root.Symlink(r.linkTarget(entry), name)
 	}
 	file, err := openForWrite(root, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	need := entry.Slices
-	if !r.fresh {
-		need, err = r.compare(ctx, file, entry)
+	if entry.Outcome == Shrunk && !r.fresh {
+		err = file.Truncate(0)
 	}
 	if err == nil {
 		err = file.Truncate(entry.SizeBytes)
 	}
-	return need, errors.Join(err, file.Close())
+	return errors.Join(err, file.Close())
 }
 
 func (r *restore) linkTarget(entry *Entry) string {
@@ -138,15 +159,18 @@ func openForWrite(root *os.Root, name string) (*os.File, error) {
 	return file, err
 }
 
-// compare hashes what is on disk and returns the slices that differ. Gaps of a
-// shrunk file must read as zeros: such a file starts again from nothing.
-func (r *restore) compare(ctx context.Context, file *os.File, entry *Entry) ([]Slice, error) {
-	if entry.Outcome == Shrunk {
-		return entry.Slices, file.Truncate(0)
+// compare hashes what is on disk of some slices and returns those that differ.
+func (r *restore) compare(ctx context.Context, entry *Entry, run []Slice) (need []Slice, err error) {
+	root, name := r.target.resolve(entry.Path)
+	file, err := root.Open(name)
+	if err != nil {
+		return nil, err
 	}
-	var need []Slice
+	defer func() { err = errors.Join(err, file.Close()) }()
+	last := run[len(run)-1]
+	startReading(file, run[0].Offset, last.Offset+last.SizeBytes-run[0].Offset)
 	found, buf := newSums(), make([]byte, cacheBytes)
-	for _, s := range entry.Slices {
+	for _, s := range run {
 		if err := ctx.Err(); err != nil {
 			return nil, failure.Wrap(failure.Unavailable, err, "compare")
 		}

@@ -22,8 +22,10 @@ func (s *Store) Get(ctx context.Context, key string, opts store.GetOptions) (io.
 	if err := ctx.Err(); err != nil {
 		return nil, store.Object{}, wrap(err, "get %s from store %s", key, s.name)
 	}
-	// O_NONBLOCK: a FIFO somebody put there must not hang the reader.
-	f, err := s.root.OpenFile(s.objectPath(key), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := openDirect(func(flag int) (*os.File, error) {
+		// O_NONBLOCK: a FIFO somebody put there must not hang the reader.
+		return s.root.OpenFile(s.objectPath(key), os.O_RDONLY|syscall.O_NONBLOCK|flag, 0)
+	}, opts.LengthBytes)
 	if err != nil {
 		return nil, store.Object{}, wrap(err, "get %s from store %s", key, s.name)
 	}
@@ -35,7 +37,7 @@ func (s *Store) Get(ctx context.Context, key string, opts store.GetOptions) (io.
 	if err != nil {
 		return nil, store.Object{}, errors.Join(err, f.Close())
 	}
-	body := &reader{ctx: ctx, file: f, section: io.NewSectionReader(f, opts.Offset, lengthFrom(obj, opts))}
+	body := &reader{ctx: ctx, file: f, at: opts.Offset, end: opts.Offset + lengthFrom(obj, opts)}
 	if opts.Whole() {
 		return store.Verified(body, obj), obj, nil
 	}
@@ -109,15 +111,20 @@ func (s *Store) noVersion(key, version string) error {
 // reader ends with the context and classes what the disk says.
 type reader struct {
 	ctx     context.Context //nolint:containedctx // a reader belongs to the call that made it
-	file    *os.File
-	section *io.SectionReader
+	file    *directFile
+	at, end int64
 }
 
 func (r *reader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, wrap(err, "read %s", r.file.Name())
 	}
-	n, err := r.section.Read(p)
+	left := r.end - r.at
+	if left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := r.file.ReadAt(p[:min(int64(len(p)), left)], r.at)
+	r.at += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = wrap(err, "read %s", r.file.Name())
 	}

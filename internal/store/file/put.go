@@ -59,12 +59,17 @@ func (s *Store) belowObject(err error, key string) error {
 
 // writeTemp writes and syncs the body, and refuses it when it is not what opts say.
 func (s *Store) writeTemp(ctx context.Context, temp, key string, body io.ReaderAt, opts store.PutOptions) error {
-	f, err := s.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o400)
+	f, err := openDirect(func(flag int) (*os.File, error) {
+		if err := s.discard(temp); err != nil {
+			return nil, err
+		}
+		return s.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY|flag, 0o400)
+	}, opts.SizeBytes)
 	if err != nil {
 		return wrap(err, "create temporary file for %s in store %s", key, s.name)
 	}
 	sent := store.NewSent(opts)
-	err = copyBody(ctx, io.MultiWriter(f, sent), body, opts.SizeBytes)
+	err = copyBody(ctx, io.MultiWriter(io.NewOffsetWriter(f, 0), sent), body, opts.SizeBytes)
 	if err == nil {
 		err = sent.Verdict()
 	}
@@ -78,7 +83,7 @@ func (s *Store) writeTemp(ctx context.Context, temp, key string, body io.ReaderA
 }
 
 func copyBody(ctx context.Context, w io.Writer, body io.ReaderAt, size int64) error {
-	buf := make([]byte, min(copyBytes, max(size, 1)))
+	buf := alignedBuffer(min(copyBytes, max(size, 1)))
 	for offset := int64(0); offset < size; {
 		if err := ctx.Err(); err != nil {
 			return err
