@@ -23,7 +23,7 @@ const (
 )
 
 // portsTried counts what this process has tried, so that it tries none again soon.
-var portsTried atomic.Int64
+var portsTried atomic.Int64 //nolint:gochecknoglobals // ports are the process's
 
 // freePorts returns count different ports that are free on loopback now. They
 // are all held until the last is chosen, so none comes twice.
