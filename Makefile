@@ -121,7 +121,7 @@ fuzz: ## every fuzz target for FUZZ_TIME (20s)
 bench: tools-bench ## measure against pgBackRest and others; writes docs/benchmarks.md (BENCH_FLAGS="-only REGEXP -size 200MB")
 	$(GO) run ./testsuite/bench $(BENCH_FLAGS)
 
-# The tests first, fault by fault, then the campaign; each leaves rows for the table.
+# Every fault by itself, and the campaign; each leaves rows for the table. make test plays the quick ones.
 SEED ?= 1
 FAULTS ?= 100
 .PHONY: chaos

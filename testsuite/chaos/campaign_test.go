@@ -1,5 +1,3 @@
-//go:build chaos
-
 package chaos_test
 
 import (
@@ -122,7 +120,11 @@ func (c *campaign) over() bool {
 	}
 }
 
-// persist tries again what a fault made fail, as a person or cron does.
+// tries is how often one thing may fail in a row while faults go on.
+const tries = 20
+
+// persist tries again what a fault made fail, as a person or cron does, once it is
+// whole and the database answers.
 func (c *campaign) persist(what string, do func() error) {
 	c.t.Helper()
 	for try := 1; ; try++ {
@@ -131,11 +133,10 @@ func (c *campaign) persist(what string, do func() error) {
 			return
 		}
 		c.t.Logf("%5.1fs %s, try %d: %v", time.Since(c.b.begun).Seconds(), what, try, err)
-		if try == 8 {
+		if try == tries {
 			c.t.Fatalf("%s failed %d times: %v", what, try, err)
 		}
-		c.whole(func() {})
-		sleep(c.b.ctx, time.Duration(try)*time.Second/2) // a server that was killed recovers first
+		c.whole(func() { c.b.serving(c.t) })
 	}
 }
 

@@ -22,15 +22,6 @@ import (
 	"github.com/terragonlabs/holdfast/testsuite/stack"
 )
 
-// Faults that have a test of their own in this file.
-const (
-	serverDies    = "PostgreSQL: stopped at once while a backup is made"
-	serverKilled  = "PostgreSQL: the postmaster killed while a backup is made"
-	filesChange   = "PostgreSQL: files vanish, grow and shrink while they are read, in a storm of checkpoints"
-	backupKilled  = "the backup killed in the middle of a part"
-	daemonPartial = "the WAL daemon killed in the middle of a segment"
-)
-
 // TestServerDiesWhileABackupIsMade: the backup fails and no set is shown; once the
 // server is up again, the next one is made.
 func TestServerDiesWhileABackupIsMade(t *testing.T) {
@@ -141,17 +132,19 @@ func TestFilesChangeWhileTheyAreRead(t *testing.T) {
 		fmt.Sprintf("restored, judged by pg_verifybackup and replayed to the end: %d acknowledged rows missing", missing))
 }
 
-// churn makes, grows, cuts and drops tables until stop, which says how often.
+// churn makes and drops tables, which is rolled back, and grows and cuts one, few rows
+// at a time, until stop, which says how often. None of it looks like damage.
 func (b *bed) churn(t *testing.T) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(b.ctx)
+	must(t, b.Primary.Exec(b.ctx, b.Stack.Database().DBName, "CREATE TABLE churned (n int, filling text)"))
 	done := make(chan int)
 	go func() {
 		rounds := 0
 		for ; ctx.Err() == nil; rounds++ {
 			err := b.Primary.Exec(b.ctx, b.Stack.Database().DBName,
-				"CREATE TABLE churn AS SELECT n, repeat('churn', 100) AS filling FROM generate_series(1, 4000) n",
-				"INSERT INTO churn SELECT n, repeat('grown', 100) FROM generate_series(1, 4000) n", "DELETE FROM churn WHERE n > 10", "VACUUM churn", "DROP TABLE churn")
+				"BEGIN; CREATE TABLE churn AS SELECT n, repeat('churn', 100) AS filling FROM generate_series(1, 8000) n; DROP TABLE churn; ROLLBACK",
+				"INSERT INTO churned SELECT n, repeat('grown', 380) FROM generate_series(1, 500) n", "DELETE FROM churned", "VACUUM churned")
 			if err != nil {
 				t.Errorf("churn: %v", err)
 				break

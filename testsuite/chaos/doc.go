@@ -6,8 +6,8 @@
 // rounds of back up, write, damage and recover go on; `make chaos SEED=n FAULTS=n`
 // runs a long one. The same seed gives the same faults in the same order.
 //
-// The tests have the build tag chaos: they share one stack, in the order of their
-// files, and take more than ten minutes.
+// All tests share one stack, in the order of their files. Those that take long have
+// the build tag chaos; the others, with a campaign of ten faults, belong to make test.
 //
 // What each fault did is written to docs/faults.md (package table).
 package chaos

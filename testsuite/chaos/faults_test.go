@@ -1,5 +1,3 @@
-//go:build chaos
-
 package chaos_test
 
 import (
@@ -8,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -100,7 +99,10 @@ func databaseFaults() []fault {
 			if err != nil || len(tree) < 2 {
 				return nothing, nil //nolint:nilerr // it is just being stopped or started: nothing to kill
 			}
-			return nothing, kill(tree[1], syscall.SIGKILL)
+			missed := func() error {
+				return b.await("PostgreSQL to miss a process", func() (bool, error) { return !slices.Contains(children(tree[0]), tree[1]), nil })
+			}
+			return missed, kill(tree[1], syscall.SIGKILL)
 		}},
 		{"PostgreSQL: paused", func(b *bed) (func() error, error) {
 			tree, err := b.postgresTree()
@@ -202,17 +204,17 @@ func (b *bed) postgresTree() ([]int, error) {
 	if where, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", postmaster)); err != nil || where != b.Primary.DataDir {
 		return nil, fmt.Errorf("process %d works in %q, not in %s: %w", postmaster, where, b.Primary.DataDir, err)
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", postmaster, postmaster))
-	if err != nil {
-		return nil, fmt.Errorf("list the processes of PostgreSQL: %w", err)
-	}
-	tree := []int{postmaster}
-	for field := range strings.FieldsSeq(string(children)) {
-		pid, err := strconv.Atoi(field)
-		if err != nil {
-			return nil, fmt.Errorf("list the processes of PostgreSQL: %w", err)
+	return append([]int{postmaster}, children(postmaster)...), nil
+}
+
+// children are the processes that a process has started and not yet missed: none
+// where it has ended.
+func children(of int) (pids []int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", of, of))
+	for field := range strings.FieldsSeq(string(text)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
 		}
-		tree = append(tree, pid)
 	}
-	return tree, nil
+	return pids
 }

@@ -1,10 +1,7 @@
-//go:build chaos
-
 package chaos_test
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -18,18 +15,6 @@ import (
 	"github.com/terragonlabs/holdfast/internal/keyring"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/store"
-	"github.com/terragonlabs/holdfast/testsuite/scenario"
-)
-
-// Faults that have a test of their own in this file.
-const (
-	flippedPart  = "one store holds a part with a flipped byte"
-	missingPart  = "one store lacks a part"
-	shortPart    = "one store holds a part that is cut short"
-	olderPart    = "one store holds an older part in a part's place"
-	forgedSet    = "one store holds a forged descriptor"
-	lyingInARun  = "one store holds only damaged parts and WAL, in a recovery"
-	everyCopyBad = "both stores hold damaged copies of a part"
 )
 
 // copies are one object in both stores, and how to make it whole again.
@@ -210,36 +195,4 @@ func (b *bed) forged(t *testing.T, c copies, in int, set archive.SetID) {
 	out, err := b.restore(t, "--set", string(set))
 	must(t, err)
 	told(t, forgedSet, "the forged one is stepped over and listed ("+odd+"); the other store's descriptor counts", "backup list; PostgreSQL's own judge: "+out.Judged)
-}
-
-// TestOneStoreLiesInARecovery: every part and every segment in one store is
-// damaged. The recovery ends as it would have, and its report names the store.
-func TestOneStoreLiesInARecovery(t *testing.T) {
-	b := shared(t)
-	must(t, b.write(3))
-	must(t, b.switchWAL())
-	b.requireRepaired(t)
-	c := b.copies(t)
-	name := c.stores[liar].Name()
-	root := "v1/" + b.Stack.Database().Name + "/"
-	keys := slices.Concat(c.keys(liar, root+"sets/", "/parts/"), c.keys(liar, root+"wal/", "-"))
-	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.Contains(key, "/tail/") || strings.HasSuffix(key, ".clear") })
-	for _, key := range keys {
-		defer b.rot(t, key)()
-	}
-	run := b.damaged(t, scenario.Delete)
-	people := &steadfast{bed: b, t: t}
-	b.follow(t, people)
-	result, found := run.require(t, b)
-	named := 0
-	for _, repair := range found.Input.Repairs {
-		if strings.Contains(repair.Detail, name) {
-			named++
-		}
-	}
-	if named == 0 || !strings.Contains(string(found.Markdown), name) {
-		t.Errorf("the report names %d repairs of what store %s held: %+v", named, name, found.Input.Repairs)
-	}
-	told(t, lyingInARun, fmt.Sprintf("%d objects were damaged in store %s; what was needed was taken from the other one: %s", len(keys), name, brief(result, people)),
-		fmt.Sprintf("the report names %d repairs; 0 rows acknowledged before the damage are gone", named))
 }

@@ -23,16 +23,6 @@ import (
 	"github.com/terragonlabs/holdfast/testsuite/stack/relay"
 )
 
-// Faults that have a test of their own in this file.
-const (
-	oneStoreGone   = "one store gone for good, while a backup is made"
-	bothGoneWAL    = "both stores gone, while the application writes"
-	bothGoneRun    = "both stores gone, while a recovery fetches"
-	spoolFull      = "the spool full, with both stores gone"
-	spoolDiskFull  = "the disk under the spool full"
-	targetDiskFull = "the disk full in the middle of a restore"
-)
-
 // TestL24AFailedBackupIsSaid: a set is in every store or is none. The backup fails
 // with a class and the command that goes on, no set is shown, and that command
 // makes it.
@@ -65,37 +55,6 @@ func TestL24AFailedBackupIsSaid(t *testing.T) {
 		t.Errorf("set %s is in %v, wanted %s in all", made.Set.ID, made.Set.Stores, set)
 	}
 	told(t, oneStoreGone, fmt.Sprintf("the backup failed as %s, no set was shown, and the command that it says to run next made the set", refused.Class), "the list of sets before, between and after; the set is in both stores")
-}
-
-func firstWords(text string, count int) string {
-	words := strings.Fields(text)
-	return strings.Join(words[:min(count, len(words))], " ")
-}
-
-// TestBothStoresGone: the primary writes on, the spool holds what was pushed, the
-// alarms say so, and once the stores are back they get everything.
-func TestBothStoresGone(t *testing.T) {
-	b := shared(t)
-	for _, server := range []string{stack.StoreS3, stack.StoreGCS} {
-		b.net.Way(server).Refuse()
-	}
-	acknowledged := len(b.Application.Acks())
-	for range 3 {
-		must(t, b.write(5))
-		must(t, b.switchWAL())
-	}
-	must(t, b.await("the spool to hold segments and the alarm to speak", func() (bool, error) {
-		status, err := b.walStatus()
-		kinds, _ := b.alarms()
-		return err == nil && status.SpoolObjects > 0 && status.SpoolBytes > 0 && slices.Contains(kinds, walship.EventStoresDown), err
-	}))
-	must(t, b.write(5)) // the primary has not stopped
-	waiting, err := b.walStatus()
-	must(t, err)
-	must(t, b.net.Heal())
-	b.requireRepaired(t)
-	told(t, bothGoneWAL, fmt.Sprintf("PostgreSQL wrote on (%d rows acknowledged meanwhile), %d objects waited in the spool, alarm %s; stored once the stores were back",
-		len(b.Application.Acks())-acknowledged, waiting.SpoolObjects, walship.EventStoresDown), "wal status; the same segments in both stores, the spool empty")
 }
 
 // TestBothStoresGoneWhileARecoveryFetches: the run waits, its step says why, and it
@@ -151,14 +110,11 @@ func (b *bed) waitsWhy(t *testing.T) (why string) {
 		}
 		return why != "", err
 	})
-	if err := errors.Join(err, b.write0(), b.net.Heal()); err != nil {
+	if err := errors.Join(err, b.answers(), b.net.Heal()); err != nil {
 		t.Error(err)
 	}
 	return why
 }
-
-// write0 looks that the server at the service's port answers, fenced or not.
-func (b *bed) write0() error { return b.Primary.Exec(b.ctx, "postgres", "SELECT 1") }
 
 // TestSpoolFull: with both stores gone, pg_wal short of space and pushes therefore
 // acknowledged from the spool alone, the spool is full. What does not fit is not
@@ -205,11 +161,12 @@ func TestSpoolFull(t *testing.T) {
 	}
 }
 
-// bulk writes a segment of rows that cannot be packed well.
+// bulk writes a segment of rows that cannot be packed well. They are rolled back:
+// nothing stays of them, and nothing that looks like damage.
 func (b *bed) bulk() error {
-	return b.Primary.Exec(b.ctx, b.Stack.Database().DBName, "CREATE TABLE IF NOT EXISTS bulk (n bigint, filling text)",
-		`INSERT INTO bulk SELECT n, (SELECT string_agg(md5(random()::text || n || i), '') FROM generate_series(1, 30) i) FROM generate_series(1, 12000) n`,
-		"TRUNCATE bulk", "SELECT pg_switch_wal()")
+	return b.Primary.Exec(b.ctx, b.Stack.Database().DBName, `BEGIN; CREATE TABLE bulk (n bigint, filling text);
+		INSERT INTO bulk SELECT n, (SELECT string_agg(md5(random()::text || n || i), '') FROM generate_series(1, 30) i) FROM generate_series(1, 12000) n;
+		ROLLBACK`, "SELECT pg_switch_wal()")
 }
 
 // smallSpool gives the WAL daemon room for two segments.

@@ -20,12 +20,6 @@ import (
 	"github.com/terragonlabs/holdfast/testsuite/stack/relay"
 )
 
-// Faults that have a test of their own in this file.
-const (
-	terminated = "Temporal: the run terminated just after the cut-over"
-	flooding   = "a flood of signals"
-)
-
 // What a history may hold: Temporal ends a run at 51 200 events or 50 MB.
 const (
 	maxEvents       = 50_000
@@ -38,7 +32,7 @@ const (
 // TestFloodedAndTerminated: thousands of messages that count for nothing reach a
 // run that waits. It refuses and counts them, its history stays bounded, and it goes
 // on. Just after the cut-over it is terminated and cannot undo anything any more:
-// `starter undo` does, on each host what is its own.
+// `starter undo` does, on each host what is its own. The next run recovers.
 func TestFloodedAndTerminated(t *testing.T) {
 	b := shared(t)
 	var once sync.Once
@@ -73,7 +67,13 @@ func TestFloodedAndTerminated(t *testing.T) {
 	}
 	undone := b.undoEverywhere(t)
 	b.requireUntouched(t, run)
-	told(t, terminated, fmt.Sprintf("`starter undo` took back %s", strings.Join(undone, ", ")), "the damaged database serves again, 0 acknowledged rows missing, nothing pending in the stores")
+	b.atBoundaries(nil)
+	again := b.run(t, run.damage)
+	second := &steadfast{bed: b, t: t}
+	b.follow(t, second)
+	result, _ := again.require(t, b)
+	told(t, terminated, fmt.Sprintf("`starter undo` took back %s; the next run %s", strings.Join(undone, ", "), brief(result, second)),
+		"the damaged database served again, 0 acknowledged rows missing, nothing pending in the stores; then every row the damage took was back")
 }
 
 // flooded floods the run and requires that it counts, and stays small.

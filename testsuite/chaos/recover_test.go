@@ -1,5 +1,3 @@
-//go:build chaos
-
 package chaos_test
 
 import (
@@ -111,16 +109,21 @@ type recovered struct {
 // damaged damages the database, has the application write on, and starts the runbook.
 func (b *bed) damaged(t *testing.T, kind scenario.Kind, further ...string) recovered {
 	t.Helper()
-	var r recovered
-	var err error
-	r.aside = b.aside(t)
-	r.sets, err = b.Sets(b.ctx)
+	b.serving(t)
+	must(t, b.write(5))
+	damage, err := b.Damage(b.ctx, kind)
 	must(t, err)
 	must(t, b.write(5))
-	r.damage, err = b.Damage(b.ctx, kind)
+	return b.run(t, damage, further...)
+}
+
+// run starts the runbook for damage that was done.
+func (b *bed) run(t *testing.T, damage scenario.Damage, further ...string) recovered {
+	t.Helper()
+	sets, err := b.Sets(b.ctx)
 	must(t, err)
-	must(t, b.write(5))
-	_, err = b.Start(b.ctx, r.damage, further...)
+	r := recovered{damage: damage, sets: sets, aside: b.aside(t)}
+	_, err = b.Start(b.ctx, damage, further...)
 	must(t, err)
 	return r
 }
@@ -138,6 +141,7 @@ func (r recovered) require(t *testing.T, b *bed) (databasecorruption.Result, sce
 	}
 	must(t, b.write(5))
 	b.Application.Stop()
+	b.serving(t)
 	truth, err := b.Judge(b.ctx, r.damage)
 	must(t, err)
 	if !truth.Whole || truth.BeforeDamage != 0 {

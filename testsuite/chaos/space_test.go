@@ -4,19 +4,19 @@ package chaos_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
-	"github.com/terragonlabs/holdfast/testsuite/stack"
 )
 
 // fullDisk puts a disk of 24 MB under a directory of the WAL daemon. Only root may
@@ -37,18 +37,32 @@ func (b *bed) fullDisk(t *testing.T, dir string) (restore func()) {
 	}
 }
 
-// fill restores twice into a disk of its own, that only it sees: once with
+// restoreTwice restores into a disk of its own, that only it sees: once with
 // somebody else filling it meanwhile, and once when there is room again.
-const fill = `
+const restoreTwice = `
 mount -t tmpfs -o "size=$SIZE$OWNER" tmpfs "$DIR" || exit 90
 if [ -n "$OWNER" ]; then set -- setpriv --reuid "$UID_" --regid "$GID_" --clear-groups "$@"; fi
-"$@" >"$OUT/first.out" 2>"$OUT/first.err" & restore=$!
-while kill -0 $restore 2>/dev/null && [ ! -d "$DIR/data/data/base" ]; do sleep 0.01; done
-dd if=/dev/zero of="$DIR/filler" bs=64k 2>/dev/null
-wait $restore; echo $? >"$OUT/first.rc"
-rm "$DIR/filler"
+"$@" >"$OUT/first.out" 2>"$OUT/first.err" && exit 91
+rm "$DIR/filler" || exit 92
 "$@" >"$OUT/second.out" 2>"$OUT/second.err"
 `
+
+// fill leaves no room on the disk that only process pid sees at dir.
+func fill(pid int, dir string) error {
+	file, err := os.Create(filepath.Join(fmt.Sprintf("/proc/%d/root", pid), dir, "filler"))
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // what is written does not matter
+	for block := make([]byte, 1<<16); ; {
+		if _, err := file.Write(block); err != nil {
+			if errors.Is(err, syscall.ENOSPC) {
+				return nil
+			}
+			return err
+		}
+	}
+}
 
 // TestDiskFullInTheMiddleOfARestore: it says so, and the same command goes on when
 // there is room.
@@ -57,26 +71,27 @@ func TestDiskFullInTheMiddleOfARestore(t *testing.T) {
 	sets, err := b.Sets(b.ctx)
 	must(t, err)
 	newest := sets[len(sets)-1]
-	for _, server := range []string{stack.StoreS3, stack.StoreGCS} {
-		must(t, b.net.Way(server).Slow(10*time.Millisecond, 3000)) // so that there is a middle
-	}
 	dir, out := b.ownDir(t), t.TempDir()
 	namespaces := []string{"--mount"}
 	if os.Geteuid() != 0 {
 		namespaces = append(namespaces, "--user", "--map-root-user")
 	}
-	command := exec.CommandContext(b.ctx, "unshare", append(namespaces, "sh", "-c", fill, "fill", b.Program("starter"), "--plan", b.PlanFile, "-o", "json",
+	command := exec.CommandContext(b.ctx, "unshare", append(namespaces, "sh", "-c", restoreTwice, "restore-twice", b.Program("starter"), "--plan", b.PlanFile, "-o", "json",
 		"backup", "restore", "--database", b.Stack.Database().Name, "--set", newest.ID, "--to", filepath.Join(dir, "data"), "--key", b.recipient(t))...)
 	command.Env = append(os.Environ(), "DIR="+dir, "OUT="+out, fmt.Sprintf("SIZE=%d", newest.SizeBytes+300<<20))
 	if os.Geteuid() == 0 {
 		as := b.Account()
 		command.Env = append(command.Env, fmt.Sprintf("OWNER=,uid=%d,gid=%d", as.UID, as.GID), fmt.Sprintf("UID_=%d", as.UID), fmt.Sprintf("GID_=%d", as.GID))
 	}
-	if text, err := command.CombinedOutput(); err != nil {
+	filling := fault{name: "the disk filled", inject: func(*bed) (func() error, error) { return nothing, fill(command.Process.Pid, dir) }}
+	_, disarm := b.arm(t, kind{name: "the read of a part", method: "GET", words: []string{"/parts/"}, faults: []fault{filling}})
+	text, err := command.CombinedOutput()
+	disarm()
+	if err != nil {
 		second, _ := os.ReadFile(filepath.Join(out, "second.err"))
 		t.Fatalf("%v: %s %s", err, text, second)
 	}
-	text, err := os.ReadFile(filepath.Join(out, "first.err"))
+	text, err = os.ReadFile(filepath.Join(out, "first.err"))
 	must(t, err)
 	var refused struct {
 		Class failure.Class `json:"class"`
