@@ -7,15 +7,28 @@ import (
 
 const chunkBytes = 1 << 20
 
-// chunkPool recycles buffer chunks, so that memory follows what parts really
-// take and the collector has little to do.
-type chunkPool struct{ pool sync.Pool }
+// chunkPool recycles buffer chunks: memory is what parts take at most at one time,
+// however much data passes, and the collector has nothing to do.
+type chunkPool struct {
+	mu   sync.Mutex
+	free []*[chunkBytes]byte
+}
 
 func (p *chunkPool) get() *[chunkBytes]byte {
-	if chunk, ok := p.pool.Get().(*[chunkBytes]byte); ok {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		chunk := p.free[n-1]
+		p.free = p.free[:n-1]
 		return chunk
 	}
 	return new([chunkBytes]byte)
+}
+
+func (p *chunkPool) put(chunks ...*[chunkBytes]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, chunks...)
 }
 
 // buffer is an append-only byte sequence in chunks. Reads may be concurrent once
@@ -51,7 +64,7 @@ func (b *buffer) ReadFrom(r io.Reader) (int64, error) {
 		n, err := r.Read(b.chunks[len(b.chunks)-1][at:])
 		b.size += int64(n)
 		if n == 0 && at == 0 {
-			b.pool.pool.Put(b.chunks[len(b.chunks)-1])
+			b.pool.put(b.chunks[len(b.chunks)-1])
 			b.chunks = b.chunks[:len(b.chunks)-1]
 		}
 		if err == io.EOF {
@@ -97,8 +110,6 @@ func (b *buffer) writeTo(w io.Writer) error {
 
 // release gives the chunks back. The buffer is empty after.
 func (b *buffer) release() {
-	for _, chunk := range b.chunks {
-		b.pool.pool.Put(chunk)
-	}
+	b.pool.put(b.chunks...)
 	b.chunks, b.size = nil, 0
 }

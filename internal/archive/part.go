@@ -64,11 +64,6 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// windowBytes is how far back the compressor looks: as far as zstd's own level 1,
-// and little enough to stay in a processor's cache. Its frames carry no checksum
-// of their own: a slice's SHA-256 is checked after it.
-const windowBytes = 512 << 10
-
 // newBuilder begins a part. It waits until the memory budget has room for it.
 func (w *Writer) newBuilder(ctx context.Context) (*builder, error) {
 	if err := w.budget.Acquire(ctx, w.reserve()); err != nil {
@@ -96,8 +91,7 @@ func (w *Writer) encoder(out io.Writer) (*zstd.Encoder, error) {
 		used.Reset(out)
 		return used, nil
 	}
-	encoder, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(windowBytes), zstd.WithEncoderCRC(false))
+	encoder, err := seal.NewEncoder(out)
 	return encoder, failure.Wrap(failure.Internal, err, "make compressor")
 }
 

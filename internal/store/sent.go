@@ -49,5 +49,12 @@ func (s *Sent) Verdict() error {
 	return nil
 }
 
+// Describe returns what Put wants to know of a body in memory: its size and both
+// checksums.
+func Describe(body []byte) PutOptions {
+	sum := crc32.Checksum(body, Castagnoli())
+	return PutOptions{SizeBytes: int64(len(body)), SHA256: DigestOf(body), CRC32C: &sum}
+}
+
 // Castagnoli is CRC32C's table, made once by the library.
 func Castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }

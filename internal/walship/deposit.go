@@ -3,6 +3,7 @@ package walship
 import (
 	"bytes"
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,12 +22,25 @@ type shelf struct {
 type parcel struct {
 	key      string
 	versions string // prefix of every content under this name; "" for pieces, whose key says it all
-	seal     func() ([]byte, error)
+	seal     func() (sealed, error)
+}
+
+// sealed is what goes into the stores.
+type sealed struct {
+	body []byte
+	opts store.PutOptions // size and checksums, taken once for all stores
+}
+
+func sealedOf(body []byte, err error) (sealed, error) {
+	if err != nil {
+		return sealed{}, err
+	}
+	return sealed{body, store.Describe(body)}, nil
 }
 
 // ready wraps bytes that are sealed already: a parcel out of the spool.
-func ready(body []byte) func() ([]byte, error) {
-	return func() ([]byte, error) { return body, nil }
+func ready(body []byte) func() (sealed, error) {
+	return sync.OnceValues(func() (sealed, error) { return sealedOf(body, nil) })
 }
 
 // deposit makes sure that the store holds the parcel. Twice is success: the key
@@ -39,15 +53,15 @@ func (s *shelf) deposit(ctx context.Context, p parcel, retain time.Duration) err
 			return err
 		}
 	}
-	body, err := p.seal()
+	parcel, err := p.seal()
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "seal %s", p.key)
 	}
-	opts := store.PutOptions{SizeBytes: int64(len(body)), SHA256: store.DigestOf(body)}
+	opts := parcel.opts
 	if retain > 0 {
 		opts.RetainUntil = time.Now().Add(retain)
 	}
-	_, err = s.Put(ctx, p.key, bytes.NewReader(body), opts)
+	_, err = s.Put(ctx, p.key, bytes.NewReader(parcel.body), opts)
 	if failure.Is(err, failure.Exists) {
 		return nil
 	}

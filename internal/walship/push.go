@@ -55,7 +55,7 @@ func (a *Archiver) push(ctx context.Context, name, path string) error {
 // pushContent archives a file whose content was checked.
 func (a *Archiver) pushContent(ctx context.Context, file wal.FileName, name string, content []byte) error {
 	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
-	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content, p.key) })
+	p.seal = sync.OnceValues(func() (sealed, error) { return sealedOf(a.seal(content, p.key)) })
 	if suffixOf(file.Kind) == clearSuffix {
 		p.seal = ready(content)
 	}
@@ -75,7 +75,7 @@ func (a *Archiver) pushPiece(ctx context.Context, seg wal.Segment, from wal.LSN,
 		return nil
 	}
 	p := parcel{key: a.place.pieceKey(seg, from, content)}
-	p.seal = sync.OnceValues(func() ([]byte, error) { return a.seal(content, p.key) })
+	p.seal = sync.OnceValues(func() (sealed, error) { return sealedOf(a.seal(content, p.key)) })
 	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) })
 	if len(out.held) == 0 {
 		return out.err
@@ -154,12 +154,12 @@ func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
 }
 
 func (a *Archiver) keep(p parcel, out outcome, bodiless bool) error {
-	body, err := p.seal()
+	parcel, err := p.seal()
 	if err != nil {
 		return err
 	}
 	e := entry{Key: p.key, Versions: p.versions, Lacking: out.lacking, Queued: time.Now().UTC()}
-	return a.spool.add(e, body, bodiless)
+	return a.spool.add(e, parcel.body, bodiless)
 }
 
 func (a *Archiver) settleAll(key string, names []string) error {

@@ -32,7 +32,7 @@ func sealUnder(plaintext []byte, name string, key keyring.SessionKey, header []b
 	if err != nil {
 		return nil, err
 	}
-	encoder, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	encoder, err := NewEncoder(w)
 	if err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "make compressor")
 	}
@@ -46,6 +46,17 @@ func sealUnder(plaintext []byte, name string, key keyring.SessionKey, header []b
 		return nil, failure.Wrap(failure.Internal, err, "encrypt")
 	}
 	return out.Bytes(), nil
+}
+
+// windowBytes is how far back the compressor looks: as far as zstd's own level 1,
+// and little enough to stay in a processor's cache.
+const windowBytes = 512 << 10
+
+// NewEncoder makes the compressor of everything sealed. Its frames carry no checksum
+// of their own: what surrounds them has better ones.
+func NewEncoder(out io.Writer) (*zstd.Encoder, error) {
+	return zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(windowBytes), zstd.WithEncoderCRC(false))
 }
 
 // Open decrypts and decompresses what Seal made under name. More than

@@ -49,7 +49,8 @@ func Put(ctx context.Context, stores []store.Store, key string, body []byte, unt
 // PutOnce creates key with body in one store and returns the object there. When it
 // is there already with the same bytes, it counts as written: the call ran twice.
 func PutOnce(ctx context.Context, s store.Store, key string, body []byte, until time.Time) (store.Object, error) {
-	opts := store.PutOptions{SizeBytes: int64(len(body)), SHA256: store.DigestOf(body), RetainUntil: until}
+	opts := store.Describe(body)
+	opts.RetainUntil = until
 	object, err := s.Put(ctx, key, bytes.NewReader(body), opts)
 	if !failure.Is(err, failure.Exists) {
 		return object, failure.Wrap(failure.ClassOf(err), err, "put %s in store %s", key, s.Name())
