@@ -9,6 +9,7 @@ import (
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
+	"github.com/terragonlabs/holdfast/activities/clock"
 	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
@@ -41,8 +42,9 @@ func serve(ctx context.Context, s served) error {
 	for _, queue := range s.queues {
 		poller := sdkworker.New(s.client, queue, sdkworker.Options{
 			WorkerStopTimeout: s.options.stopTimeout,
-			// Every activity beats, and the SDK passes a beat on at least this often.
-			Interceptors:                 []interceptor.WorkerInterceptor{pulse.Interceptor()},
+			// Every activity looks whether this host's clock is right, and beats, and the
+			// SDK passes a beat on at least this often.
+			Interceptors:                 []interceptor.WorkerInterceptor{clock.Interceptor(), pulse.Interceptor()},
 			MaxHeartbeatThrottleInterval: pulse.Interval,
 			Identity:                     fmt.Sprintf("%s %s", queue, identity()),
 			OnFatalError: func(err error) {

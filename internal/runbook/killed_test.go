@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/terragonlabs/holdfast/activities/clock"
 	"github.com/terragonlabs/holdfast/activities/pulse"
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/runbook"
@@ -62,7 +63,7 @@ func workStuck(address string) {
 
 func hostWorker(c client.Client) worker.Worker {
 	return worker.New(c, hostQueue, worker.Options{
-		Interceptors: []interceptor.WorkerInterceptor{pulse.Interceptor()}, MaxHeartbeatThrottleInterval: pulse.Interval,
+		Interceptors: []interceptor.WorkerInterceptor{clock.Interceptor(), pulse.Interceptor()}, MaxHeartbeatThrottleInterval: pulse.Interval,
 	})
 }
 

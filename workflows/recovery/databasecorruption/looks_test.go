@@ -93,6 +93,9 @@ func (p pg) MeasureLoss(context.Context, postgres.LossInput) (postgres.Loss, err
 }
 
 func (p pg) Observe(_ context.Context, in postgres.ObserveInput) (postgres.Observation, error) {
+	if !in.Disrupted.Equal(noon) || in.Baseline == nil {
+		return postgres.Observation{}, boundary.Out(failure.New(failure.InvalidInput, "nobody says what it is compared with: %+v", in))
+	}
 	return act(p.world, "postgres.Observe", postgres.Observation{
 		Performance: postgres.Performance{Over: in.For, TPS: 99}, Verdicts: []postgres.CheckResult{passed("throughput")},
 	}, nothing)
