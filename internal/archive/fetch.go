@@ -71,9 +71,32 @@ func (f *fetcher) order(object Object) []*source {
 	return order
 }
 
+const (
+	fetchRounds = 4 // how often all stores are asked while one that may have the object does not answer
+	firstPause  = time.Second
+)
+
 // fetch returns the object's bytes, whose SHA-256 is right. One store's bad or
 // missing copy is replaced by another's and noted. The caller releases the buffer.
-func (f *fetcher) fetch(ctx context.Context, object Object) (*buffer, error) {
+func (f *fetcher) fetch(ctx context.Context, object Object) (content *buffer, err error) {
+	pause := firstPause
+	for round := 1; ; round++ {
+		content, err = f.fetchOnce(ctx, object)
+		if !failure.Is(err, failure.Unavailable) || round == fetchRounds || ctx.Err() != nil {
+			return content, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+		pause *= 2
+	}
+}
+
+// fetchOnce asks every store once. Connections that break while an answer is read
+// are not the stores' own to repeat.
+func (f *fetcher) fetchOnce(ctx context.Context, object Object) (*buffer, error) {
 	var tried []string
 	class := failure.Corrupt
 	bad := map[string]string{}
