@@ -41,6 +41,8 @@ terminated, or whose server is gone.
 While another holder has a live lease on the service nothing is undone: the run
 is alive, and two of them would act. --force with --reason goes on all the same;
 that and every outcome is recorded in the stores. Run again it does what is left.
+--force also goes on with the stores that answer: what another one knows to be undone
+is undone again, which changes nothing, and what was committed the host refuses.
 
 Records of other hosts must be undone there, in the same order; --skip-others
 goes past them, for a host that is gone for good.`,
@@ -59,7 +61,7 @@ goes past them, for a host that is gone for good.`,
 	flags.StringVar(&u.stateDir, "state-dir", defaultStateDir, "where this host keeps its state")
 	flags.BoolVar(&u.dryRun, "dry-run", false, "show what is pending and do nothing")
 	flags.BoolVarP(&u.yes, "yes", "y", false, "do not ask")
-	flags.BoolVar(&u.force, "force", false, "go on although another holder has a live lease; needs --reason")
+	flags.BoolVar(&u.force, "force", false, "go on although another holder has a live lease, or a store does not answer; needs --reason")
 	flags.StringVar(&u.reason, "reason", "", "why, for the record")
 	flags.BoolVar(&u.skipOthers, "skip-others", false, "go past records that belong to other hosts")
 	return command
@@ -69,7 +71,8 @@ goes past them, for a host that is gone for good.`,
 type pendingUndos struct {
 	Run     evidence.Run `json:"run"`
 	Lease   leaseOut     `json:"lease"`
-	Records []undoOut    `json:"records"` // last registered first
+	Unread  string       `json:"unread,omitempty"` // why not every store was read
+	Records []undoOut    `json:"records"`          // last registered first
 }
 
 // undoOut is one record of `undo -o json`.
@@ -161,7 +164,11 @@ func (u undoing) find(ctx context.Context, s shelf) (pendingUndos, error) {
 	for _, run := range runs {
 		records, err := evidence.Pending(ctx, s.stores, evidence.Run{WorkflowID: u.run, FirstRunID: run})
 		if err != nil { // a store that does not answer may know that a record is done
-			return out, err
+			if !u.force || len(records) == 0 {
+				return out, failure.New(failure.ClassOf(err), "%s", err).
+					WithHint("wait until it answers: starter plan check --live; or go on with what the others know: --force --reason TEXT")
+			}
+			out.Unread = firstLine(err.Error())
 		}
 		if len(records) == 0 && len(runs) > 1 {
 			continue
@@ -204,6 +211,9 @@ func (u undoing) leaseName() string {
 func (a *app) showPending(w *tabwriter.Writer, out pendingUndos) {
 	fmt.Fprintf(w, "run\t%s, first run %s\n", out.Run.WorkflowID, out.Run.FirstRunID)
 	fmt.Fprintf(w, "lease\t%s\n", out.Lease.Why)
+	if out.Unread != "" {
+		fmt.Fprintf(w, "%s\tnot every store was read: %s\n", a.color(yellow, "!"), out.Unread)
+	}
 	if len(out.Records) == 0 {
 		fmt.Fprintf(w, "%s nothing is pending\n", a.color(green, "✓"))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/file"
 )
 
 var undoRun = evidence.Run{WorkflowID: "recover/booking-desk", FirstRunID: "6f1c"} //nolint:gochecknoglobals // a constant
@@ -142,5 +143,37 @@ func TestUndoFindsTheOneRunThatIsMeant(t *testing.T) {
 	}
 	if text := h.must(t, 0, "undo", "--run", undoRun.WorkflowID, "--first-run-id", "6f1c0", "--dry-run"); !strings.Contains(text, `{"n":2}`) {
 		t.Errorf("the exact target is not shown: %s", text)
+	}
+}
+
+// TestUndoWhileAStoreIsDown: what the store that answers knows is undone when a person
+// says so, and not before.
+func TestUndoWhileAStoreIsDown(t *testing.T) {
+	t.Parallel()
+	stores := newStores(t).open(t)
+	record(t, stores, undoRun, "control", "control")
+	gone, err := file.Open(file.Config{Name: "gone", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := shelf{stores: []store.Store{stores[0], gone}}
+	u := undoing{run: undoRun.WorkflowID, reason: "the provider is down"}
+	if _, err := u.find(t.Context(), s); !failure.Is(err, failure.Unavailable) || !strings.Contains(failure.HintOf(err), "--force") {
+		t.Errorf("unforced: %v, hint %q", err, failure.HintOf(err))
+	}
+	u.force = true
+	out, err := u.find(t.Context(), s)
+	if err != nil || out.Unread == "" || len(out.Records) != 2 {
+		t.Fatalf("forced: %+v %v", out, err)
+	}
+	c := &calls{}
+	if err := testApp().carryOut(t.Context(), u, s.stores, c.call, &out); err != nil || len(c.done) != 2 {
+		t.Errorf("did %v, %v", c.done, err)
+	}
+	if out, err = u.find(t.Context(), shelf{stores: stores}); err != nil || len(out.Records) != 0 || out.Unread != "" {
+		t.Errorf("pending when every store answers: %+v %v", out, err)
 	}
 }
