@@ -17,7 +17,8 @@ import (
 // doubled.
 //
 // Errors: failure.Refused when somebody else holds it; failure.Unavailable when
-// too few stores answer.
+// too few stores answer; failure.Unsafe when it ran out or passed on before the
+// claim was written everywhere.
 func (a *Activities) AcquireLease(ctx context.Context, in AcquireIn) (Lease, error) {
 	lease, err := a.acquire(ctx, in)
 	return lease, boundary.Out(err)
@@ -51,25 +52,29 @@ func (a *Activities) release(ctx context.Context, in Lease, yielded bool) (Where
 // What a caller says of a lease is a message like any other: without it, a renewal of
 // a token that nobody took would make the lease pass on to nobody.
 //
-// Errors: failure.Refused when all stores answered and none has it, or when it is
-// somebody else's; failure.Unavailable when none of those that answered has it.
+// Errors: failure.Refused when all stores answered and none has it for the holder;
+// failure.Unavailable when none of those that answered has, and not all did.
 func (a *Activities) requireClaim(ctx context.Context, lease Lease) error {
 	var silent []error
+	var rival string
 	for _, s := range a.Stores {
 		var c claim
 		err := get(ctx, s, leaseToken(lease.Service, lease.Token)+"acquire.json", &c)
 		switch {
 		case err == nil && c.Holder == lease.Holder:
 			return nil
-		case err == nil:
-			return failure.New(failure.Refused, "token %d of the lease on %s belongs to %q, not to %q", lease.Token, lease.Service, c.Holder, lease.Holder).
-				WithHint("see who holds it: starter status")
+		case err == nil: // the others may have it: a rival who lost came first in one store
+			rival = c.Holder
 		case !failure.Is(err, failure.NotFound):
 			silent = append(silent, err)
 		}
 	}
 	if len(silent) > 0 {
 		return failure.Wrap(failure.Unavailable, errors.Join(silent...), "see whether %q took token %d of the lease on %s", lease.Holder, lease.Token, lease.Service)
+	}
+	if rival != "" {
+		return failure.New(failure.Refused, "token %d of the lease on %s belongs to %q, not to %q", lease.Token, lease.Service, rival, lease.Holder).
+			WithHint("see who holds it: starter status")
 	}
 	return failure.New(failure.Refused, "nobody took token %d of the lease on %s", lease.Token, lease.Service).
 		WithHint("see who holds it: starter status")
@@ -139,7 +144,7 @@ func (a *Activities) acquire(ctx context.Context, in AcquireIn) (Lease, error) {
 	if err != nil {
 		return lease, err
 	}
-	return lease, a.yieldToRenewal(ctx, lease)
+	return lease, a.confirm(ctx, lease)
 }
 
 // tokenFor returns the token that holder may claim: its own live one, so that a
@@ -164,12 +169,22 @@ func tokenFor(ballot recovery.Ballot, holder string) (uint64, error) {
 	return state.NextToken, nil
 }
 
+// confirm looks again after the claim is written, since it may have taken any time and
+// others may have acted meanwhile. The claim must be live in a majority of the stores
+// and none may know a higher token; stores that do not answer confirm nothing.
+func (a *Activities) confirm(ctx context.Context, lease Lease) error {
+	ballot := recovery.Ballot{Views: a.survey(ctx, lease.Service), Lost: lease.Lost}
+	if err := a.yieldToRenewal(ctx, lease, ballot.Views); err != nil {
+		return err
+	}
+	return ballot.MayAct(lease.Holder, lease.Token, 0)
+}
+
 // yieldToRenewal closes the one race there is: an older holder renewed after we
 // looked and before we claimed. Whoever of the two looks last sees the other, so
 // both looking after writing means that at most one goes on. Whoever a person took
 // the lease from holds nothing, however long it had renewed it for.
-func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease) error {
-	views := a.survey(ctx, lease.Service)
+func (a *Activities) yieldToRenewal(ctx context.Context, lease Lease, views []recovery.LeaseView) error {
 	ended := takenOver(views)
 	for _, view := range views {
 		for _, r := range view.Records {
