@@ -7,11 +7,17 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 )
 
-// Poll calls look every interval until it says done, fails, or ctx ends; then
-// the error is Unavailable and says what was awaited.
+// quickLooks is how many times shorter the first interval of Poll is than the
+// longest: most of what is awaited takes less than that.
+const quickLooks = 16
+
+// Poll calls look, at once and then after pauses that double up to interval, until
+// it says done, fails, or ctx ends; then the error is Unavailable and says what was
+// awaited.
 func Poll(ctx context.Context, what string, interval time.Duration, look func(context.Context) (done bool, err error)) error {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
+	pause := interval / quickLooks
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	for {
 		done, err := look(ctx)
 		if err != nil || done {
@@ -20,7 +26,9 @@ func Poll(ctx context.Context, what string, interval time.Duration, look func(co
 		select {
 		case <-ctx.Done():
 			return failure.Wrap(failure.Unavailable, ctx.Err(), "wait for %s", what)
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		pause = min(2*pause, interval)
+		timer.Reset(pause)
 	}
 }
