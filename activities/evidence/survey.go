@@ -111,7 +111,7 @@ func addLease(ctx context.Context, s store.Store, object store.Object, name stri
 	case "acquire.json":
 		r.Acquired, r.TakenOver = object.Modified, c.TakenOver
 	}
-	if expires := object.Modified.Add(c.TTL); expires.After(r.Expires) {
+	if expires := object.Modified.Add(min(c.TTL, MaxTTL)); expires.After(r.Expires) { // no claim lasts longer, whatever it says
 		r.Expires = expires
 	}
 	return nil

@@ -12,8 +12,9 @@ import (
 
 const domain = "holdfast.evidence.v1"
 
-// Limits in bytes. They keep one entry below 16 KiB, so that a flood of odd
-// messages cannot swell a workflow's history.
+// Limits in bytes. They keep one entry below 96 KiB before it is escaped, and a message
+// that is refused, which has no data, below 16 KiB, so that a flood of odd messages
+// cannot swell a workflow's history.
 const (
 	maxShort  = 256  // kind, phase, step, actor, keys
 	maxLong   = 2048 // title, target, values

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -29,13 +30,18 @@ type Ballot struct {
 }
 
 // State returns who holds the lease and what a new holder must do. The error is
-// Unavailable when fewer than a majority of the stores answered.
+// Unavailable when fewer than a majority of the stores answered, and Corrupt when a
+// store has the highest token there is, after which nobody could take another.
 func (b Ballot) State() (LeaseState, error) {
 	readable, quorum, err := b.count()
 	if err != nil {
 		return LeaseState{}, err
 	}
 	top := topToken(readable)
+	if top == math.MaxUint64 {
+		return LeaseState{}, failure.New(failure.Corrupt, "a store has token %d of the lease, and there is none after it: no run took that", top).
+			WithHint("somebody else writes to a store: see who may, then remove that token's folder below v1/leases/")
+	}
 	state := LeaseState{NextToken: top + 1, Free: true, Why: "nobody holds it"}
 	open := b.electors() - len(readable) // stores that may hold what we cannot see
 	votes := map[string]int{}

@@ -2,6 +2,7 @@ package recovery_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -53,6 +54,8 @@ func TestLeaseState(t *testing.T) {
 	}
 	_, err := recovery.Ballot{Views: []recovery.LeaseView{view("s3", 1), silent("gcs")}}.State()
 	expect(t, err, failure.Unavailable, "1 of 2 stores answered")
+	_, err = recovery.Ballot{Views: []recovery.LeaseView{view("s3", 1, record(math.MaxUint64, "eve", 9))}}.State()
+	expect(t, err, failure.Corrupt, "there is none after it")
 }
 
 func TestLeaseMayAct(t *testing.T) {

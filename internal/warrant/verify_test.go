@@ -16,7 +16,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/warrant/warranttest"
 )
 
-func signer(t *testing.T, person string) ssh.Signer {
+func signer(t testing.TB, person string) ssh.Signer {
 	t.Helper()
 	seed := make([]byte, ed25519.SeedSize)
 	copy(seed, person)
@@ -26,7 +26,7 @@ func signer(t *testing.T, person string) ssh.Signer {
 }
 
 // thePlan has a commander (ann, backup bob), a lead (cas) and an observer (eve).
-func thePlan(t *testing.T) *plan.Plan {
+func thePlan(t testing.TB) *plan.Plan {
 	t.Helper()
 	p, _, err := plan.Load("../plan/testdata/second.yaml")
 	require.NoError(t, err)
