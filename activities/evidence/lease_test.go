@@ -70,6 +70,31 @@ func TestRenewedWhereItWasNotTaken(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestWinnerBesideARival: of three stores one took a rival's claim first. Whoever has the
+// other two holds the lease: hosts are told so, and all three stay readable when it was
+// renewed and given back.
+func TestWinnerBesideARival(t *testing.T) {
+	t.Parallel()
+	first, rest := open(t, "three"), two(t)
+	rival := &stored.Activities{Stores: []store.Store{first, gone(t)}}
+	_, err := rival.AcquireLease(t.Context(), stored.AcquireIn{Service: "db", Holder: "run b", TTL: time.Hour, Partial: true})
+	require.NoError(t, err)
+	alone := &stored.Activities{Stores: append([]store.Store{gone(t)}, rest.Stores...)}
+	lease, err := acquire(t.Context(), alone, "run a", time.Hour)
+	require.NoError(t, err)
+	a := &stored.Activities{Stores: append([]store.Store{first}, rest.Stores...)}
+	require.NoError(t, vouch(t, a, "run a", lease.Token))
+	require.Equal(t, failure.Unsafe, failure.ClassOf(vouch(t, a, "run b", lease.Token)))
+	_, err = alone.RenewLease(t.Context(), stored.RenewIn{Lease: lease, Number: 1})
+	require.NoError(t, err)
+	_, err = alone.ReleaseLease(t.Context(), lease)
+	require.NoError(t, err)
+	for _, view := range stored.Survey(t.Context(), a.Stores, "db") {
+		require.True(t, view.Readable, view.Store)
+	}
+	require.ErrorContains(t, vouch(t, a, "run a", lease.Token), "gave the lease back")
+}
+
 // TestWhatStoresVouchFor: what a host learns of a lease as it is taken, half taken,
 // taken over and given back, with both stores, one and none.
 func TestWhatStoresVouchFor(t *testing.T) {
