@@ -33,11 +33,12 @@ func Lift(ctx context.Context, server pg.Server, recordPath string, system wal.S
 		if err := requirePrimary(ctx, conn, system); err != nil {
 			return err
 		}
-		return lower(ctx, conn, record)
+		lowered := lower(ctx, conn, record)
+		if record.Copy {
+			return lowered
+		}
+		return firstOf([]error{lowered, alterEach(ctx, server, record.Subscriptions, "ENABLE")})
 	})
-	if err == nil && !record.Copy {
-		err = alterEach(ctx, server, record.Subscriptions, "ENABLE")
-	}
 	if err != nil {
 		return pg.Classify(err, "lift the fence on %s", server)
 	}
