@@ -92,6 +92,15 @@ func (b *buffer) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
+// BytesAt implements store.InMemory.
+func (b *buffer) BytesAt(offset int64) []byte {
+	if offset >= b.size {
+		return nil
+	}
+	chunk := b.chunks[offset/chunkBytes]
+	return chunk[offset%chunkBytes : min(chunkBytes, b.size-(offset-offset%chunkBytes))]
+}
+
 // reader reads the whole buffer.
 func (b *buffer) reader() *io.SectionReader { return io.NewSectionReader(b, 0, b.size) }
 

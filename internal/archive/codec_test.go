@@ -367,6 +367,13 @@ func TestBufferReadsWhatWasWritten(t *testing.T) {
 		if err != nil || !bytes.Equal(got, data) || read.size != int64(size) {
 			t.Fatalf("size %d: %v", size, err)
 		}
+		var pieces []byte
+		for next := read.BytesAt(0); len(next) > 0; next = read.BytesAt(int64(len(pieces))) {
+			pieces = append(pieces, next[:min(len(next), 300_000)]...) // from the middle of a chunk, too
+		}
+		if !bytes.Equal(pieces, data) {
+			t.Fatalf("size %d: other bytes without copying", size)
+		}
 		if _, err := read.ReadAt(make([]byte, 1), int64(size)); !errors.Is(err, io.EOF) {
 			t.Fatalf("read past the end: %v", err)
 		}

@@ -98,7 +98,9 @@ func (r *restore) readBack(ctx context.Context, entry *Entry) error {
 	if err != nil {
 		return err
 	}
-	crc, block := uint32(0), make([]byte, cacheBytes)
+	chunk := r.pool.get()
+	defer r.pool.put(chunk)
+	crc, block := uint32(0), chunk[:cacheBytes]
 	for at := int64(0); err == nil && at < entry.SizeBytes; {
 		var n int
 		n, err = file.ReadAt(block[:min(cacheBytes, entry.SizeBytes-at)], at)

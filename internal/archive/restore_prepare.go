@@ -169,7 +169,9 @@ func (r *restore) compare(ctx context.Context, entry *Entry, run []Slice) (need 
 	defer func() { err = errors.Join(err, file.Close()) }()
 	last := run[len(run)-1]
 	startReading(file, run[0].Offset, last.Offset+last.SizeBytes-run[0].Offset)
-	found, buf := newSums(), make([]byte, cacheBytes)
+	chunk := r.pool.get()
+	defer r.pool.put(chunk)
+	found, buf := newSums(), chunk[:cacheBytes]
 	for _, s := range run {
 		if err := ctx.Err(); err != nil {
 			return nil, failure.Wrap(failure.Unavailable, err, "compare")

@@ -47,6 +47,13 @@ type PutOptions struct {
 	CRC32C *uint32
 }
 
+// InMemory is a body of Put whose bytes can be had without copying them.
+type InMemory interface {
+	// BytesAt returns bytes from offset on, as many as lie together; none at the end.
+	// They do not change while Put runs.
+	BytesAt(offset int64) []byte
+}
+
 // GetOptions select what to read.
 type GetOptions struct {
 	Version     string // "" reads the newest

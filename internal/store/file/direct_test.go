@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
 )
 
@@ -37,6 +38,42 @@ func TestLargeBodiesOfAnyLength(t *testing.T) {
 		if got := readAll(t, s, key, store.GetOptions{LengthBytes: directBytes - 2}); !bytes.Equal(got, body[:directBytes-2]) {
 			t.Errorf("%d bytes: another beginning", size)
 		}
+	}
+}
+
+// inMemory is a body in two stretches, the second of which may be missing.
+type inMemory struct {
+	*bytes.Reader
+	data       []byte
+	cut, whole int
+}
+
+func (m inMemory) BytesAt(offset int64) []byte {
+	if offset < int64(m.cut) {
+		return m.data[offset:m.cut]
+	}
+	return m.data[offset:m.whole]
+}
+
+func TestBodiesInMemory(t *testing.T) {
+	t.Parallel()
+	s, err := Open(Config{Name: "disk", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	data := alignedBuffer(directBytes + 5)
+	rand.NewChaCha8([32]byte{2}).Read(data) //nolint:errcheck // documented never to fail
+	body := inMemory{Reader: bytes.NewReader(data), data: data, cut: directBytes, whole: len(data)}
+	if _, err := s.Put(t.Context(), "whole", body, store.Describe(data)); err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, s, "whole", store.GetOptions{LengthBytes: int64(len(data))}); !bytes.Equal(got, data) {
+		t.Error("other bytes came back")
+	}
+	body.whole = body.cut
+	if _, err := s.Put(t.Context(), "short", body, store.Describe(data)); !failure.Is(err, failure.Corrupt) {
+		t.Errorf("a body that ends early: %v", err)
 	}
 }
 

@@ -83,6 +83,9 @@ func (s *Store) writeTemp(ctx context.Context, temp, key string, body io.ReaderA
 }
 
 func copyBody(ctx context.Context, w io.Writer, body io.ReaderAt, size int64) error {
+	if memory, ok := body.(store.InMemory); ok {
+		return copyMemory(ctx, w, memory, size)
+	}
 	buf := alignedBuffer(min(copyBytes, max(size, 1)))
 	for offset := int64(0); offset < size; {
 		if err := ctx.Err(); err != nil {
@@ -94,6 +97,24 @@ func copyBody(ctx context.Context, w io.Writer, body io.ReaderAt, size int64) er
 			return failure.Wrap(failure.Corrupt, errors.Join(err, io.ErrUnexpectedEOF), "read body at byte %d of %d", offset, size)
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		offset += int64(n)
+	}
+	return ctx.Err()
+}
+
+func copyMemory(ctx context.Context, w io.Writer, body store.InMemory, size int64) error {
+	for offset := int64(0); offset < size; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		next := body.BytesAt(offset)
+		if len(next) == 0 {
+			return failure.New(failure.Corrupt, "body ends at byte %d of %d", offset, size)
+		}
+		n, err := w.Write(next[:min(int64(len(next)), size-offset)])
+		if err != nil {
 			return err
 		}
 		offset += int64(n)
