@@ -40,7 +40,7 @@ func (t *transcript) printf(format string, args ...any) {
 
 func (t *transcript) entry(e Entry, since time.Duration) {
 	t.printf("%5d  %s  %9s  %s  %-16s  %s\n", e.Seq, e.At.UTC().Format("2006-01-02 15:04:05.000Z"),
-		"+"+clock(since), e.Kind.Mark(), e.Kind, printable(e.Title))
+		"+"+clock(since), e.Kind.Mark(), printable(string(e.Kind)), printable(e.Title))
 	if e.Actor != "" {
 		t.detail("by", e.Actor)
 	}
