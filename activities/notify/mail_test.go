@@ -49,6 +49,7 @@ func listen(t *testing.T) *sink {
 	}()
 	t.Cleanup(func() {
 		require.NoError(t, server.Close())
+		_ = listener.Close() // a server that has not begun to serve does not know it yet
 		<-done
 	})
 	return s

@@ -28,10 +28,11 @@ type Message struct {
 type Mail struct {
 	Address string // host:port
 
-	server *smtp.Server
-	mu     sync.Mutex
-	kept   []Message
-	came   chan struct{} // closed and replaced at each mail
+	server   *smtp.Server
+	listener net.Listener
+	mu       sync.Mutex
+	kept     []Message
+	came     chan struct{} // closed and replaced at each mail
 }
 
 func startMail(ctx context.Context) (*Mail, error) {
@@ -40,7 +41,7 @@ func startMail(ctx context.Context) (*Mail, error) {
 	if err != nil {
 		return nil, failure.Wrap(failure.Unavailable, err, "listen for mail")
 	}
-	m := &Mail{Address: listener.Addr().String(), came: make(chan struct{})}
+	m := &Mail{Address: listener.Addr().String(), came: make(chan struct{}), listener: listener}
 	m.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{to: m}, nil }))
 	m.server.Domain, m.server.MaxMessageBytes = "localhost", maxMailBytes
 	m.server.ReadTimeout, m.server.WriteTimeout = time.Minute, time.Minute
@@ -82,10 +83,15 @@ func (m *Mail) keep(message Message) {
 	m.came = make(chan struct{})
 }
 
+// close ends the server, also one that has not begun to serve: it does not know its
+// listener yet and would wait at it for good.
 func (m *Mail) close() error {
 	err := m.server.Close()
 	if errors.Is(err, smtp.ErrServerClosed) {
-		return nil
+		err = nil
+	}
+	if closed := m.listener.Close(); !errors.Is(closed, net.ErrClosed) {
+		err = errors.Join(err, closed)
 	}
 	return failure.Wrap(failure.Unavailable, err, "close the SMTP server")
 }

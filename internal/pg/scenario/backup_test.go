@@ -57,6 +57,11 @@ func TestKilledBackupGoesOnAndACommittedOneIsNotMadeAgain(t *testing.T) {
 	config := basebackup.Config{
 		Cluster: h.cluster, Server: h.Super(), Expect: h.id, Archive: h.archive,
 		WaitArchived: func(context.Context, wal.Timeline, wal.LSN) error {
+			journal := filepath.Join(h.archive.StateDir, h.archive.Source, string(h.archive.SetID)+".journal")
+			pgtest.Eventually(t, "a part is stored and noted: uploads go on behind the copy", func() bool {
+				info, err := os.Stat(journal)
+				return err == nil && info.Size() > 0
+			})
 			return failure.New(failure.Unavailable, "the host is gone")
 		},
 	}
