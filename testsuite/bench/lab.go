@@ -36,6 +36,7 @@ type lab struct {
 	file, cloud, s3 *bed
 	peer            *peer
 	counter         int // makes names of processes differ
+	loads           int // turns of pgbench so far
 }
 
 // openLab starts a stack and fills its database.

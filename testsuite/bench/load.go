@@ -73,8 +73,11 @@ func (l *lab) url() string {
 	return fmt.Sprintf("host=127.0.0.1 port=%d user=%s dbname=%s sslmode=disable", l.Primary.Port, l.Primary.Superuser, l.Database().DBName)
 }
 
+// pgbench takes other rows in each turn: an updated row moves to the table's end, and
+// who found the rows of an earlier turn there would write few whole pages to the log.
 func (l *lab) pgbench(ctx context.Context, during time.Duration) *exec.Cmd {
-	return l.other(ctx, "pgbench", "--no-vacuum", "--client", decimal(clients), "--jobs", decimal(threads), "--random-seed", decimal(seed),
+	l.loads++
+	return l.other(ctx, "pgbench", "--no-vacuum", "--client", decimal(clients), "--jobs", decimal(threads), "--random-seed", decimal(seed+l.loads),
 		"--time", decimal(int(during.Seconds())), l.url())
 }
 
