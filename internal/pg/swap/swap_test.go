@@ -184,7 +184,7 @@ func TestBackBeforeAnyInLeavesAStoppedServerStopped(t *testing.T) {
 	}
 }
 
-func TestNothingMovesWhenAnIdentityIsWrong(t *testing.T) {
+func TestL24NothingMovesWhenAnIdentityIsWrong(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tests := map[string]func(*Config){
