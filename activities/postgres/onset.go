@@ -149,7 +149,8 @@ func invariants(ctx context.Context, server pg.Server, wanted []plan.Invariant) 
 }
 
 // localWAL is the longest stretch of unbroken WAL up to until that pg_wal still
-// holds, from position from (0: as far back as there is).
+// holds, from position from (0: as far back as there is). A server that has crashed
+// and recovered since may hold none of it: NotFound.
 func localWAL(c *cluster.Cluster, identity cluster.Identity, from, until wal.LSN) (onset.Range, error) {
 	dir := filepath.Join(c.DataDir, "pg_wal")
 	entries, err := os.ReadDir(dir)
@@ -174,5 +175,9 @@ func localWAL(c *cluster.Cluster, identity cluster.Identity, from, until wal.LSN
 		first--
 	}
 	start := identity.SegmentSize.Start(wal.Segment{Timeline: identity.Timeline, Number: numbers[first]})
+	if until != 0 && until <= start {
+		return onset.Range{}, failure.New(failure.NotFound, "%s holds WAL of timeline %d from %s on only: what came before %s is no longer on this host",
+			dir, identity.Timeline, start, until)
+	}
 	return onset.Range{Dir: dir, Timeline: identity.Timeline, From: max(start, from, 1), Until: until}, nil
 }
