@@ -27,6 +27,11 @@ const (
 	spoolDiskFull  = "the disk under the spool full"
 	targetDiskFull = "the disk full in the middle of a restore"
 
+	failedOver  = "PostgreSQL: the primary dies, and its replica is promoted in its place"
+	streamCut   = "the replica's stream cut, while the primary writes"
+	partialTail = "a failover leaves the last segment of its timeline unfinished"
+	abandoned   = "a target on the timeline that a failover has left behind"
+
 	terminated = "Temporal: the run terminated just after the cut-over"
 	flooding   = "a flood of signals"
 
@@ -43,5 +48,6 @@ func single() []string {
 		serverDies, serverKilled, filesChange, backupKilled, daemonPartial,
 		terminated, flooding, clockAhead, clockBehind, campaigns,
 		shortSegment, foreignSegment, slowReplay,
+		failedOver, streamCut, partialTail, abandoned,
 	}
 }
