@@ -58,8 +58,7 @@ func (a *Activities) requireClaim(ctx context.Context, lease Lease) error {
 	var silent []error
 	var rival string
 	for _, s := range a.Stores {
-		var c claim
-		err := get(ctx, s, leaseToken(lease.Service, lease.Token)+"acquire.json", &c)
+		c, err := claimIn(ctx, s, lease)
 		switch {
 		case err == nil && c.Holder == lease.Holder:
 			return nil
@@ -78,6 +77,14 @@ func (a *Activities) requireClaim(ctx context.Context, lease Lease) error {
 	}
 	return failure.New(failure.Refused, "nobody took token %d of the lease on %s", lease.Token, lease.Service).
 		WithHint("see who holds it: starter status")
+}
+
+// claimIn reads the claim by which a lease was taken from one store.
+func claimIn(ctx context.Context, s store.Store, lease Lease) (c claim, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	err = get(ctx, s, leaseToken(lease.Service, lease.Token)+"acquire.json", &c)
+	return c, err
 }
 
 // MaxTTL bounds a lease: nobody is kept out for longer than a month by a holder
@@ -220,7 +227,7 @@ func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name stri
 	lease.Stores, lease.Expires = nil, time.Time{}
 	var silent []error
 	for _, s := range a.Stores {
-		object, err := replicate.PutOnce(ctx, s, leaseToken(lease.Service, lease.Token)+name, body, time.Time{})
+		object, err := putSoon(ctx, s, leaseToken(lease.Service, lease.Token)+name, body)
 		switch {
 		case failure.Is(err, failure.Exists):
 			return lease, failure.New(failure.Refused, "another run took token %d of the lease on %s first", lease.Token, lease.Service).
@@ -245,10 +252,20 @@ func (a *Activities) claimEverywhere(ctx context.Context, lease Lease, name stri
 // outside the folder that surveys list. It is removed where the credentials may
 // delete; where they may not, as is best, two bytes stay, and the time is as true.
 func clockOf(ctx context.Context, s store.Store, service string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
 	object, err := replicate.PutOnce(ctx, s, clockKey(service, time.Now()), []byte("{}"), time.Time{})
 	if err != nil {
 		return time.Time{}, err
 	}
 	_ = s.Delete(ctx, object.Key, object.Version) // nothing depends on it
 	return object.Modified, nil
+}
+
+// putSoon creates an object of a lease in one store. One that does not answer in time
+// is silent; what it took all the same, it shows when it is asked the next time.
+func putSoon(ctx context.Context, s store.Store, key string, body []byte) (store.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	return replicate.PutOnce(ctx, s, key, body, time.Time{})
 }

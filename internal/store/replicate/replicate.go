@@ -20,13 +20,24 @@ type Copies struct {
 	Missing []string     `json:"missing,omitempty"` // that would not take it
 }
 
+// grace is how long the other stores are waited for once one has taken an object. A
+// store that drops every packet would hold up for minutes what one store is enough for.
+const grace = 20 * time.Second
+
 // Put creates key with body in every store. until locks it where stores have
-// locks; zero does not. It fails when no store took it.
+// locks; zero does not. It fails when no store took it. Stores that have not answered
+// twenty seconds after the first took it are missing it.
 func Put(ctx context.Context, stores []store.Store, key string, body []byte, until time.Time) (Copies, error) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	errs := make([]error, len(stores))
 	var all sync.WaitGroup
 	for i, s := range stores {
-		all.Go(func() { _, errs[i] = PutOnce(ctx, s, key, body, until) })
+		all.Go(func() {
+			if _, errs[i] = PutOnce(ctx, s, key, body, until); errs[i] == nil {
+				time.AfterFunc(grace, giveUp)
+			}
+		})
 	}
 	all.Wait()
 	copies := Copies{Key: key, SHA256: store.DigestOf(body)}

@@ -1,9 +1,12 @@
 package replicate_test
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +15,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/file"
 	"github.com/terragonlabs/holdfast/internal/store/replicate"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/memory"
 )
 
 func stores(t *testing.T, dirs ...string) []store.Store {
@@ -69,4 +73,32 @@ func TestGetRefusesOtherBytesAndTooMany(t *testing.T) {
 	require.Equal(t, failure.Corrupt, failure.ClassOf(err))
 	_, err = replicate.Get(t.Context(), one, "v1/missing.json", store.Digest{}, 100)
 	require.Equal(t, failure.NotFound, failure.ClassOf(err))
+}
+
+// mute is a store behind a network that drops every packet.
+type mute struct{ store.Store }
+
+func (mute) Put(ctx context.Context, _ string, _ io.ReaderAt, _ store.PutOptions) (store.Object, error) {
+	<-ctx.Done()
+	return store.Object{}, ctx.Err()
+}
+
+// TestMuteStoreHoldsNothingUp: the steps that record something have a minute, and one
+// store is enough for them.
+func TestMuteStoreHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answers := memory.New("answers", time.Now)
+		begun := time.Now()
+		copies, err := replicate.Put(t.Context(), []store.Store{mute{memory.New("mute", time.Now)}, answers}, "v1/x.json", []byte("x"), time.Time{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"answers"}, copies.Stores)
+		require.Equal(t, []string{"mute"}, copies.Missing)
+		require.Less(t, time.Since(begun), 30*time.Second)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+		defer cancel()
+		_, err = replicate.Put(ctx, []store.Store{mute{answers}}, "v1/y.json", []byte("y"), time.Time{})
+		require.Equal(t, failure.Unavailable, failure.ClassOf(err), "%v", err)
+	})
 }
