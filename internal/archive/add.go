@@ -53,9 +53,19 @@ func (w *Writer) Add(ctx context.Context, files iter.Seq2[File, error]) error {
 		group.Go(func() error { return w.work(ctx, jobs) })
 	}
 	if err := group.Wait(); err != nil {
+		w.closeFiles()
 		return err
 	}
 	return w.failed()
+}
+
+// closeFiles closes what was opened and, for an error elsewhere, never read to its end.
+func (w *Writer) closeFiles() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.entries {
+		r.close()
+	}
 }
 
 // AddBytes adds a small file from memory with mode 0600.

@@ -30,6 +30,7 @@ type fetcher struct {
 	repairs []Repair
 	fetched int64 // bytes
 	objects int64
+	gaveUp  bool // all rounds for the last object ended without an answer
 }
 
 // source is one store with what was seen of it.
@@ -77,13 +78,19 @@ const (
 )
 
 // fetch returns the object's bytes, whose SHA-256 is right. One store's bad or
-// missing copy is replaced by another's and noted. The caller releases the buffer.
+// missing copy is replaced by another's and noted. Stores that did not answer in any
+// round are asked once for what comes after, until they do. The caller releases the
+// buffer.
 func (f *fetcher) fetch(ctx context.Context, object Object) (content *buffer, err error) {
-	pause := firstPause
+	rounds, pause := f.rounds(), firstPause
 	for round := 1; ; round++ {
 		content, err = f.fetchOnce(ctx, object)
-		if !failure.Is(err, failure.Unavailable) || round == fetchRounds || ctx.Err() != nil {
+		if !failure.Is(err, failure.Unavailable) || ctx.Err() != nil {
 			return content, err
+		}
+		if round == rounds {
+			f.giveUp()
+			return nil, err
 		}
 		select {
 		case <-time.After(pause):
@@ -92,6 +99,21 @@ func (f *fetcher) fetch(ctx context.Context, object Object) (content *buffer, er
 		}
 		pause *= 2
 	}
+}
+
+func (f *fetcher) rounds() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gaveUp {
+		return 1
+	}
+	return fetchRounds
+}
+
+func (f *fetcher) giveUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gaveUp = true
 }
 
 // fetchOnce asks every store once. Connections that break while an answer is read
@@ -109,8 +131,8 @@ func (f *fetcher) fetchOnce(ctx context.Context, object Object) (*buffer, error)
 		if ctx.Err() != nil {
 			return nil, failure.Wrap(failure.Unavailable, context.Cause(ctx), "fetch %s", object.Key)
 		}
-		if c := failure.ClassOf(err); c != failure.Corrupt && c != failure.NotFound {
-			class = c // a store that did not answer may still have it
+		if c := failure.ClassOf(err); c != failure.Corrupt && c != failure.NotFound && class != failure.Unavailable {
+			class = c // a store that did not answer may still have it, whatever others refused
 		}
 		bad[s.Name()] = err.Error()
 		tried = append(tried, s.Name()+": "+err.Error())
@@ -127,6 +149,7 @@ func (f *fetcher) note(object Object, good string, bad map[string]string) {
 	}
 	f.fetched += object.SizeBytes
 	f.objects++
+	f.gaveUp = false
 }
 
 // from reads the object from one store and checks it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,4 +68,64 @@ func TestStoresThatDoNotAnswerAreAskedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// forbidding refuses every Get.
+type forbidding struct{ store.Store }
+
+func (forbidding) Get(context.Context, string, store.GetOptions) (io.ReadCloser, store.Object, error) {
+	return nil, store.Object{}, failure.New(failure.Forbidden, "access denied")
+}
+
+// What one store refuses, another may give once it answers, whichever was asked first.
+func TestRefusalOfOneStoreDoesNotEndTheWaitForAnother(t *testing.T) {
+	t.Parallel()
+	data := []byte("part")
+	object := Object{Key: "part", SizeBytes: 4, SHA256: store.DigestOf(data), Stores: map[string]string{"one": "", "two": ""}}
+	for name, refusingFirst := range map[string]bool{"refusing first": true, "refusing last": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				kept := memory.New("one", time.Now)
+				if _, err := kept.Put(t.Context(), "part", bytes.NewReader(data), store.Describe(data)); err != nil {
+					t.Fatal(err)
+				}
+				stores := []store.Store{&flaky{Store: kept, failures: 1}, forbidding{memory.New("two", time.Now)}}
+				if refusingFirst {
+					slices.Reverse(stores)
+				}
+				if _, err := newFetcher(stores, &chunkPool{}).fetch(t.Context(), object); err != nil {
+					t.Errorf("class %s: %v", failure.ClassOf(err), err)
+				}
+			})
+		})
+	}
+}
+
+// Stores that stay silent cost the pauses once, not once for each object; when they
+// answer again they are worth waiting for again.
+func TestSilentStoresAreWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		data, kept := []byte("part"), memory.New("one", time.Now)
+		object := Object{Key: "part", SizeBytes: 4, SHA256: store.DigestOf(data), Stores: map[string]string{"one": ""}}
+		if _, err := kept.Put(t.Context(), "part", bytes.NewReader(data), store.Describe(data)); err != nil {
+			t.Fatal(err)
+		}
+		one := &flaky{Store: kept, failures: fetchRounds + 1}
+		f := newFetcher([]store.Store{one}, &chunkPool{})
+		for i, wantWait := range []time.Duration{7 * time.Second, 0, 0, time.Second} {
+			if i == 3 {
+				one.failures = one.asked + 1
+			}
+			begun := time.Now()
+			_, err := f.fetch(t.Context(), object)
+			if answered := err == nil; answered != (i >= 2) {
+				t.Errorf("fetch %d: %v", i, err)
+			}
+			if waited := time.Since(begun); waited != wantWait {
+				t.Errorf("fetch %d waited %s, want %s", i, waited, wantWait)
+			}
+		}
+	})
 }

@@ -171,7 +171,7 @@ func (r *restore) run(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	if err := r.writeHeld(); err != nil {
+	if err := r.writeHeld(ctx); err != nil {
 		return err
 	}
 	return r.finishMarker()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"os"
 	"slices"
 	"sync"
 
@@ -69,7 +70,8 @@ func wantCRC(entry *Entry, got uint32) error {
 }
 
 // check compares every file with its checksum, and where ReadBack asks for it what
-// is on disk of those written. Files written last are checked here too, in memory.
+// is on disk of those written. Files written last are checked here too, in memory;
+// writeLast reads them back.
 func (r *restore) check(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.cfg.Workers)
@@ -84,32 +86,37 @@ func (r *restore) check(ctx context.Context) error {
 			if !r.cfg.ReadBack || r.last[entry.Path] || !r.contents.written(entry) {
 				return ctx.Err()
 			}
-			err := r.readBack(ctx, entry)
+			root, name := r.target.resolve(entry.Path)
+			err := r.readBack(ctx, root, name, entry)
 			return failure.Wrap(classOfFile(err), err, "read back %q", entry.Path)
 		})
 	}
 	return group.Wait()
 }
 
-// readBack reads a file from the target, as whoever uses it next will.
-func (r *restore) readBack(ctx context.Context, entry *Entry) error {
-	root, name := r.target.resolve(entry.Path)
+// readBack reads a file from the target, as whoever uses it next will, and compares
+// it with the entry.
+func (r *restore) readBack(ctx context.Context, root *os.Root, name string, entry *Entry) (err error) {
 	file, err := openAnyway(root, name)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	chunk := r.pool.get()
 	defer r.pool.put(chunk)
 	crc, block := uint32(0), chunk[:cacheBytes]
-	for at := int64(0); err == nil && at < entry.SizeBytes; {
-		var n int
-		n, err = file.ReadAt(block[:min(cacheBytes, entry.SizeBytes-at)], at)
-		crc = crc32.Update(crc, store.Castagnoli(), block[:n])
-		if at += int64(n); errors.Is(err, io.EOF) {
-			err = nil // a file that ends early has another checksum
-			break
+	for at := int64(0); at < entry.SizeBytes; at += int64(len(block)) {
+		if err := ctx.Err(); err != nil {
+			return err // the checksum of half a file says nothing
 		}
-		err = errors.Join(err, ctx.Err())
+		n, err := file.ReadAt(block[:min(cacheBytes, entry.SizeBytes-at)], at)
+		crc = crc32.Update(crc, store.Castagnoli(), block[:n])
+		if errors.Is(err, io.EOF) {
+			break // a file that ends early has another checksum
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return errors.Join(err, file.Close(), wantCRC(entry, crc))
+	return wantCRC(entry, crc)
 }

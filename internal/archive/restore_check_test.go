@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -67,9 +68,65 @@ func TestReadBackSeesTheDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer target.close()
-		err = (&restore{target: target}).readBack(t.Context(), entry)
+		err = (&restore{target: target}).readBack(t.Context(), target.main.root, "a", entry)
 		if tt.bad != failure.Is(err, failure.Corrupt) || (!tt.bad && err != nil) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A restore that is ended while it reads back found no damage.
+func TestReadBackThatIsEndedIsNoDamage(t *testing.T) {
+	t.Parallel()
+	dir, content := t.TempDir(), []byte("content")
+	if err := os.WriteFile(filepath.Join(dir, "a"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target, err := openTarget(RestoreConfig{Target: dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	entry := &Entry{Path: "a", Type: TypeFile, SizeBytes: int64(len(content)), CRC32C: crc32c(content)}
+	r := &restore{cfg: RestoreConfig{ReadBack: true, Workers: 1}, target: target, entries: []*Entry{entry}}
+	r.contents.add(entry, Slice{SizeBytes: entry.SizeBytes}, entry.CRC32C, true)
+	if err := r.check(ctx); !failure.Is(err, failure.Unavailable) {
+		t.Errorf("class %s: %v", failure.ClassOf(err), err)
+	}
+	if err := r.readBack(ctx, target.main.root, "a", entry); !failure.Is(err, failure.Unavailable) {
+		t.Errorf("class %s: %v", failure.ClassOf(err), err)
+	}
+}
+
+// What is written last is read back before it takes the old one's place.
+func TestLastFileIsReadBack(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		disk, left string
+		want       failure.Class
+	}{
+		"as restored": {disk: "new content", left: "new content"},
+		"one byte":    {disk: "new c0ntent", left: "old", want: failure.Corrupt},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a"), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		target, err := openTarget(RestoreConfig{Target: dir}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer target.close()
+		entry := &Entry{Path: "a", Type: TypeFile, SizeBytes: 11, Mode: 0o600, UID: -1, GID: -1, CRC32C: crc32c([]byte("new content"))}
+		r := &restore{cfg: RestoreConfig{ReadBack: true}, target: target, entries: []*Entry{entry}, last: map[string]bool{"a": true}, meter: newMeter(0, nil), manifest: &Manifest{}}
+		r.held.parts = []heldSlice{{destination{entry, Slice{SizeBytes: 11}}, []byte(tt.disk)}}
+		if err := r.writeHeld(t.Context()); failure.ClassOf(err) != tt.want {
+			t.Errorf("%s: class %s: %v", name, failure.ClassOf(err), err)
+		}
+		if left, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || string(left) != tt.left {
+			t.Errorf("%s: left %q, %v", name, left, err)
 		}
 	}
 }

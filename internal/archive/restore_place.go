@@ -17,16 +17,21 @@ type placer struct {
 	r     *restore
 	block [cacheBytes]byte
 	slots []slot
+	files map[*Entry]*os.File // that the slots are in, as far as they are open
 }
 
 // slot is one place of a member: a stretch of a file, or of what is held back.
 type slot struct {
 	destination
-	file *os.File // nil: held
-	held []byte
+	last bool
+	held []byte // of a file that is written last
 }
 
-func newPlacer(r *restore) *placer { return &placer{r: r} }
+// maxOpenFiles bounds what one placer has open: the same content may belong in more
+// places than a process may have files.
+const maxOpenFiles = 64
+
+func newPlacer(r *restore) *placer { return &placer{r: r, files: map[*Entry]*os.File{}} }
 
 // place writes a member to all its places. The part's SHA-256, which the set's
 // signature covers, was compared before a byte of it was decoded; the CRC32C taken
@@ -38,9 +43,7 @@ func (p *placer) place(object Object, name string, places []destination, sizeByt
 		}
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	if err := p.open(places); err != nil {
-		return err
-	}
+	p.begin(places)
 	crc := uint32(0)
 	for at := int64(0); at < sizeBytes; {
 		block := p.block[:min(cacheBytes, sizeBytes-at)]
@@ -56,22 +59,14 @@ func (p *placer) place(object Object, name string, places []destination, sizeByt
 	return p.settle(crc)
 }
 
-func (p *placer) open(places []destination) error {
+func (p *placer) begin(places []destination) {
 	for _, d := range places {
-		s := slot{destination: d}
-		if p.r.last[d.entry.Path] {
+		s := slot{destination: d, last: p.r.last[d.entry.Path]}
+		if s.last {
 			s.held = make([]byte, 0, min(d.slice.SizeBytes, maxHeldBytes))
-		} else {
-			root, name := p.r.target.resolve(d.entry.Path)
-			file, err := openForWrite(root, name)
-			if err != nil {
-				return failure.Wrap(classOfFile(err), err, "write %q", d.entry.Path)
-			}
-			s.file = file
 		}
 		p.slots = append(p.slots, s)
 	}
-	return nil
 }
 
 // write puts a block, which begins at byte at of the member, into every slot.
@@ -80,10 +75,10 @@ func (p *placer) write(block []byte, at int64) error {
 	for i := range p.slots {
 		s := &p.slots[i]
 		switch {
-		case s.file == nil:
+		case s.last:
 			s.held = append(s.held, block...)
 		case !hole:
-			if _, err := s.file.WriteAt(block, s.slice.Offset+at); err != nil {
+			if err := p.writeTo(s.entry, block, s.slice.Offset+at); err != nil {
 				return failure.Wrap(classOfFile(err), err, "write %q", s.entry.Path)
 			}
 		}
@@ -92,13 +87,36 @@ func (p *placer) write(block []byte, at int64) error {
 	return nil
 }
 
+// writeTo writes to a file. The first maxOpenFiles stay open until the member ends;
+// others are opened for each block.
+func (p *placer) writeTo(entry *Entry, block []byte, offset int64) error {
+	file, isOpen := p.files[entry]
+	if isOpen {
+		_, err := file.WriteAt(block, offset)
+		return err
+	}
+	root, name := p.r.target.resolve(entry.Path)
+	file, err := openForWrite(root, name)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(block, offset)
+	if len(p.files) < maxOpenFiles {
+		p.files[entry] = file
+		return err
+	}
+	return errors.Join(err, file.Close())
+}
+
 // settle counts a member that is in all its places, and hands on what is held.
 func (p *placer) settle(crc uint32) error {
 	for _, s := range p.slots {
 		p.r.contents.add(s.entry, s.slice, crc, true)
 		p.r.counts.written.Add(s.slice.SizeBytes)
-		if s.file != nil {
-			startWriteback(s.file, s.slice.Offset, s.slice.SizeBytes)
+		if file, isOpen := p.files[s.entry]; isOpen {
+			startWriteback(file, s.slice.Offset, s.slice.SizeBytes)
+		}
+		if !s.last {
 			continue
 		}
 		if err := p.r.held.keep(heldSlice{s.destination, s.held}); err != nil {
@@ -109,11 +127,10 @@ func (p *placer) settle(crc uint32) error {
 }
 
 func (p *placer) close() (err error) {
-	for _, s := range p.slots {
-		if s.file != nil {
-			err = errors.Join(err, failure.Wrap(failure.Unknown, s.file.Close(), "close %q", s.entry.Path))
-		}
+	for entry, file := range p.files {
+		err = errors.Join(err, failure.Wrap(failure.Unknown, file.Close(), "close %q", entry.Path))
 	}
+	clear(p.files)
 	p.slots = p.slots[:0]
 	return err
 }

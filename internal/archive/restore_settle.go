@@ -152,12 +152,12 @@ func syncTree(m mount, dir string) error {
 
 // writeHeld writes the files named Last, when all else is on disk, and only then
 // closes the directories they are in.
-func (r *restore) writeHeld() error {
+func (r *restore) writeHeld(ctx context.Context) error {
 	for _, entry := range r.entries {
 		if entry.Type != TypeFile || !r.last[entry.Path] {
 			continue
 		}
-		if err := r.writeLast(entry); err != nil {
+		if err := r.writeLast(ctx, entry); err != nil {
 			return failure.Wrap(classOfFile(err), err, "write %q", entry.Path)
 		}
 	}
@@ -171,8 +171,9 @@ func (r *restore) writeHeld() error {
 	return r.target.sync()
 }
 
-// writeLast replaces one file: it is the old one or the new one, never a mixture.
-func (r *restore) writeLast(entry *Entry) error {
+// writeLast replaces one file: it is the old one or the new one, never a mixture,
+// and with ReadBack never one that the disk holds otherwise.
+func (r *restore) writeLast(ctx context.Context, entry *Entry) error {
 	root, name := r.target.resolve(entry.Path)
 	temp := path.Join(parentOf(name), ".holdfast-last")
 	if err := clearPath(root, temp, TypeSymlink); err != nil {
@@ -190,6 +191,11 @@ func (r *restore) writeLast(entry *Entry) error {
 	}
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
+	}
+	if r.cfg.ReadBack {
+		if err := r.readBack(ctx, root, temp, entry); err != nil {
+			return err
+		}
 	}
 	if err := clearPath(root, name, TypeFile); err != nil {
 		return err
