@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -155,6 +156,33 @@ func TestDeltaRestore(t *testing.T) {
 	f.same(cfg)
 	if len(result.Removed) != 2 || result.BytesWritten > 200_000 || result.BytesKept < 2_000_000 {
 		t.Fatalf("removed %v, wrote %d, kept %d", result.Removed, result.BytesWritten, result.BytesKept)
+	}
+}
+
+// A file that has several names is written under its own only: what else goes by
+// them, in the target or outside it, is another file afterwards.
+func TestDeltaRestoreOverHardLinks(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.populate()
+	d, _ := f.backup(f.config(archive.Full))
+	cfg := f.restoreConfig(d.Set)
+	_, err := archive.Restore(context.Background(), cfg)
+	must(t, err)
+	within := func(name string) string { return filepath.Join(cfg.Target, name) }
+	must(t, os.Remove(within("base/1/1006"))) // as long as 1001, with other content
+	must(t, os.Link(within("base/1/1001"), within("base/1/1006")))
+	flipFile(t, within("base/16384/2000"), 100_000)
+	aside := filepath.Join(t.TempDir(), "2000")
+	must(t, os.Link(within("base/16384/2000"), aside))
+	damaged, err := os.ReadFile(aside)
+	must(t, err)
+	cfg.Delta, cfg.RemoveExtra, cfg.ReadBack = true, true, true
+	_, err = archive.Restore(context.Background(), cfg)
+	must(t, err)
+	f.same(cfg)
+	if kept, err := os.ReadFile(aside); err != nil || !bytes.Equal(kept, damaged) {
+		t.Errorf("what was put aside was written to: %v", err)
 	}
 }
 

@@ -14,3 +14,9 @@ func ownerOf(info fs.FileInfo) (uid, gid int) {
 	}
 	return -1, -1
 }
+
+// linked reports whether a file has other names, too.
+func linked(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode().IsRegular() && stat.Nlink > 1
+}

@@ -119,6 +119,11 @@ func (r *restore) prepareEntry(entry *Entry) error {
 	if entry.Type == TypeSymlink {
 		return root.Symlink(r.linkTarget(entry), name)
 	}
+	if !r.fresh {
+		if err := unshare(root, name); err != nil {
+			return err
+		}
+	}
 	file, err := openForWrite(root, name)
 	if err != nil {
 		return err

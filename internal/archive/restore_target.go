@@ -157,6 +157,19 @@ func clearPath(root *os.Root, name string, want EntryType) error {
 	return root.RemoveAll(name)
 }
 
+// unshare removes a file that has other names: what is written to it would be written
+// to them, in the target or outside it.
+func unshare(root *os.Root, name string) error {
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil || !linked(info):
+		return err
+	}
+	return root.Remove(name)
+}
+
 func typeOf(info fs.FileInfo) EntryType {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
