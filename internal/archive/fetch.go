@@ -82,9 +82,9 @@ const (
 // round are asked once for what comes after, until they do. The caller releases the
 // buffer.
 func (f *fetcher) fetch(ctx context.Context, object Object) (content *buffer, err error) {
-	rounds, pause := f.rounds(), firstPause
+	rounds, pause, bad := f.rounds(), firstPause, map[string]string{}
 	for round := 1; ; round++ {
-		content, err = f.fetchOnce(ctx, object)
+		content, err = f.fetchOnce(ctx, object, bad)
 		if !failure.Is(err, failure.Unavailable) || ctx.Err() != nil {
 			return content, err
 		}
@@ -117,14 +117,14 @@ func (f *fetcher) giveUp() {
 }
 
 // fetchOnce asks every store once. Connections that break while an answer is read
-// are not the stores' own to repeat.
-func (f *fetcher) fetchOnce(ctx context.Context, object Object) (*buffer, error) {
+// are not the stores' own to repeat. bad gathers by store why its copy is not used.
+func (f *fetcher) fetchOnce(ctx context.Context, object Object, bad map[string]string) (*buffer, error) {
 	var tried []string
 	class := failure.Corrupt
-	bad := map[string]string{}
 	for _, s := range f.order(object) {
 		content, err := f.from(ctx, s, object)
 		if err == nil {
+			delete(bad, s.Name()) // it only did not answer before
 			f.note(object, s.Name(), bad)
 			return content, nil
 		}

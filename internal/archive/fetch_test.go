@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,6 +127,28 @@ func TestSilentStoresAreWaitedForOnce(t *testing.T) {
 			if waited := time.Since(begun); waited != wantWait {
 				t.Errorf("fetch %d waited %s, want %s", i, waited, wantWait)
 			}
+		}
+	})
+}
+
+// A bad copy that was seen while the good one's store was silent is a repair, though
+// nobody asks for it once that store answers.
+func TestBadCopySeenInAnEarlierRoundIsNoted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		good, bad := memory.New("good", time.Now), memory.New("bad", time.Now)
+		object := Object{Key: "part", SizeBytes: 4, SHA256: store.DigestOf([]byte("part")), Stores: map[string]string{"good": "", "bad": ""}}
+		for s, data := range map[store.Store]string{good: "part", bad: "trap"} {
+			if _, err := s.Put(t.Context(), "part", strings.NewReader(data), store.Describe([]byte(data))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := newFetcher([]store.Store{&flaky{Store: good, failures: 1}, bad}, &chunkPool{})
+		if _, err := f.fetch(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.repairs) != 1 || f.repairs[0].Bad != "bad" || f.repairs[0].Good != "good" {
+			t.Errorf("noted %+v", f.repairs)
 		}
 	})
 }
