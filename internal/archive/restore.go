@@ -158,11 +158,10 @@ func (r *restore) run(ctx context.Context) error {
 	if err := r.admit(); err != nil {
 		return err
 	}
-	wanted, err := r.prepare(ctx)
-	if err != nil {
+	if err := r.makeDirectories(); err != nil {
 		return err
 	}
-	if err := r.fill(ctx, wanted); err != nil {
+	if err := r.bring(ctx); err != nil {
 		return err
 	}
 	if err := r.check(ctx); err != nil {

@@ -26,16 +26,42 @@ type wanted map[int]map[string][]destination
 
 type counts struct{ written, kept atomic.Int64 }
 
-// prepare makes directories, links and files of the right size, and finds out
-// what content is missing. Running twice finds what the first run left.
-func (r *restore) prepare(ctx context.Context) (wanted, error) {
-	for _, entry := range r.entries {
-		if entry.Type == TypeDirectory {
-			if err := r.makeDirectory(entry); err != nil {
-				return nil, failure.Wrap(classOfFile(err), err, "make directory %q", entry.Path)
-			}
+// bring makes the files and fills them with what they lack. Where nothing was there
+// before, the one does not wait for the other: a file is made by whoever needs it
+// first, and gets its size, which no content goes beyond, from prepare.
+func (r *restore) bring(ctx context.Context) error {
+	if !r.fresh {
+		if err := r.prepare(ctx); err != nil {
+			return err
 		}
 	}
+	missing, err := r.missing(ctx)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if r.fresh {
+		group.Go(func() error { return r.prepare(ctx) })
+	}
+	group.Go(func() error { return r.fill(ctx, missing) })
+	return group.Wait()
+}
+
+func (r *restore) makeDirectories() error {
+	for _, entry := range r.entries {
+		if entry.Type != TypeDirectory {
+			continue
+		}
+		if err := r.makeDirectory(entry); err != nil {
+			return failure.Wrap(classOfFile(err), err, "make directory %q", entry.Path)
+		}
+	}
+	return nil
+}
+
+// prepare makes links, and files of the right size. Running twice finds what the
+// first run left.
+func (r *restore) prepare(ctx context.Context) error {
 	group, inGroup := errgroup.WithContext(ctx)
 	group.SetLimit(r.cfg.Workers)
 	for _, entry := range r.entries {
@@ -50,14 +76,11 @@ func (r *restore) prepare(ctx context.Context) (wanted, error) {
 			return failure.Wrap(classOfFile(err), err, "prepare %q", entry.Path)
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return r.missing(ctx)
+	return group.Wait()
 }
 
-// missing compares what is there, stretch by stretch, so that one large file
-// occupies all workers.
+// missing finds out what content is not there: it compares stretch by stretch, so
+// that one large file occupies all workers.
 func (r *restore) missing(ctx context.Context) (wanted, error) {
 	missing, mu := wanted{}, sync.Mutex{}
 	add := func(entry *Entry, need []Slice) {
