@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -106,10 +107,12 @@ func eachMember(plain io.Reader, visit func(name string, sizeBytes int64, r io.R
 	}
 }
 
-// corruptUnless keeps the class of a classed error; an unclassed one came from a
-// format reader, so the bytes are bad.
+// corruptUnless keeps the class of a classed error, and of one about a file: what is
+// read is in memory, so that is where it was to go. Any other came from a format
+// reader, so the bytes are bad.
 func corruptUnless(err error) failure.Class {
-	if class := failure.ClassOf(err); class != failure.Unknown {
+	var file *fs.PathError
+	if class := failure.ClassOf(err); class != failure.Unknown || errors.As(err, &file) {
 		return class
 	}
 	return failure.Corrupt

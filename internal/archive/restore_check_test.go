@@ -130,3 +130,29 @@ func TestLastFileIsReadBack(t *testing.T) {
 		}
 	}
 }
+
+// A target that cannot be written to says nothing about the part.
+func TestWriteErrorIsNoDamageOfThePart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "a"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	target, err := openTarget(RestoreConfig{Target: dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.close()
+	content := []byte("content")
+	places := []destination{{&Entry{Path: "a", Type: TypeFile}, Slice{SizeBytes: int64(len(content))}}}
+	place := func(from []byte) error {
+		p := newPlacer(&restore{target: target, meter: newMeter(0, nil)})
+		return p.place(Object{}, "member", places, int64(len(content)), bytes.NewReader(from))
+	}
+	if err := place(content); err == nil || corruptUnless(err) != failure.Unknown {
+		t.Errorf("a directory in the way: class %s: %v", corruptUnless(err), err)
+	}
+	if err := place(content[:3]); err == nil || corruptUnless(err) != failure.Corrupt {
+		t.Errorf("a member that ends early: class %s: %v", corruptUnless(err), err)
+	}
+}
