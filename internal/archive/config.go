@@ -30,8 +30,11 @@ type Config struct {
 	RetainUntil   time.Time     // lock on every object the set needs; zero: none
 
 	SliceBytes int64 // default 4 MiB, at most 32 MiB; a multiple of 8 KiB
-	PartBytes  int64 // plaintext after which a part is closed; default 32 MiB
-	Workers    int   // read, compress and encrypt in parallel; default: processors
+	// PartBytes is the plaintext after which a part is closed. Default: 32 MiB, and
+	// from 4 TiB of content on as much more as keeps it to 131 072 parts, since a
+	// descriptor lists them all.
+	PartBytes int64
+	Workers   int // read, compress and encrypt in parallel; default: processors
 	// MemoryBytes bounds the parts in memory. Default: two for each worker, one
 	// under construction and one on its way, and at most 224 MiB (the whole process
 	// then stays under 512 MiB).
@@ -44,7 +47,7 @@ type Config struct {
 	// ReadBytesPerSecond throttles reading so that a backup does not hurt the
 	// service; 0: unthrottled.
 	ReadBytesPerSecond int64
-	TotalBytes         int64 // expected, for Progress only
+	TotalBytes         int64 // expected; 0: not known
 
 	// Inspect sees every page once while it is in memory, several pages at a time and
 	// from many goroutines (page checksums). What it returns marks the set damaged; it must not keep data.
@@ -57,6 +60,7 @@ type Config struct {
 const (
 	defaultSliceBytes    = 4 << 20
 	defaultPartBytes     = 32 << 20
+	mostUsualParts       = 128 << 10
 	maxPartBytes         = 256 << 20
 	mostMemoryBytes      = 224 << 20
 	defaultMaxIncrements = 14
@@ -66,7 +70,7 @@ const (
 
 func (c Config) prepare() (Config, error) {
 	c.SliceBytes = orDefault(c.SliceBytes, defaultSliceBytes)
-	c.PartBytes = orDefault(c.PartBytes, defaultPartBytes)
+	c.PartBytes = orDefault(c.PartBytes, usualPartBytes(c.TotalBytes))
 	c.MaxIncrements = orDefault(c.MaxIncrements, defaultMaxIncrements)
 	c.MaxChainAge = orDefault(c.MaxChainAge, defaultMaxChainAge)
 	c.MinStores = orDefault(c.MinStores, len(c.Stores))
@@ -125,6 +129,15 @@ func (c *Config) validate() error {
 		return failure.Invalid("memory_bytes", "is %d, one part needs %d", c.MemoryBytes, partReserve(c.PartBytes, c.SliceBytes))
 	}
 	return nil
+}
+
+// usualPartBytes is the size of parts for so many bytes of content.
+func usualPartBytes(totalBytes int64) int64 {
+	size := int64(defaultPartBytes)
+	for size < maxPartBytes && totalBytes > mostUsualParts*size {
+		size *= 2
+	}
+	return size
 }
 
 func (c *Config) validateXattrs() error {

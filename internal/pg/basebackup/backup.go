@@ -82,6 +82,9 @@ func (b *backup) run(ctx context.Context) (Result, error) {
 	if b.facts.checksums {
 		settings.Inspect = inspector{root: b.config.Cluster.DataDir, blocksPerFile: b.facts.blocksPerFile}.inspect
 	}
+	if settings.TotalBytes == 0 {
+		settings.TotalBytes = b.facts.sizeBytes
+	}
 	var err error
 	b.writer, err = archive.NewWriter(ctx, settings)
 	if failure.Is(err, failure.Exists) {

@@ -25,6 +25,7 @@ type facts struct {
 	walLevel      string
 	dataDir       string
 	tablespaces   []archive.Tablespace
+	sizeBytes     int64 // of the databases whose size this role may know
 }
 
 func ask(ctx context.Context, conn *pgx.Conn) (facts, error) {
@@ -33,9 +34,11 @@ func ask(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	var sums string
 	err := conn.QueryRow(ctx, `SELECT s.system_identifier, current_setting('server_version_num')::int, version(), i.bytes_per_wal_segment::bigint,
 		i.blocks_per_segment, current_setting('data_checksums'), pg_is_in_recovery(), current_setting('full_page_writes'),
-		current_setting('wal_level'), current_setting('data_directory')
+		current_setting('wal_level'), current_setting('data_directory'),
+		(SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database
+			WHERE has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE'))
 		FROM pg_control_system() s, pg_control_init() i`).
-		Scan(&system, &f.versionNum, &f.version, &segment, &f.blocksPerFile, &sums, &f.recovering, &f.fullPages, &f.walLevel, &f.dataDir)
+		Scan(&system, &f.versionNum, &f.version, &segment, &f.blocksPerFile, &sums, &f.recovering, &f.fullPages, &f.walLevel, &f.dataDir, &f.sizeBytes)
 	if err != nil {
 		return facts{}, pg.Classify(err, "ask the server before a backup")
 	}
