@@ -1,7 +1,9 @@
 package keys
 
 import (
+	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/plan"
+	"github.com/terragonlabs/holdfast/internal/warrant"
 )
 
 // Prefix begins the names of this package's activities.
@@ -15,10 +17,13 @@ const Queue = "keys"
 type ReleaseInput struct {
 	PlanHash plan.Hash `json:"plan_hash"`
 	Database string    `json:"database"`
-	Run      string    `json:"run"`
+	Run      string    `json:"run"`     // workflow ID and first run ID
 	Request  string    `json:"request"` // key of the request object
 	SHA256   string    `json:"sha256"`  // of the request object
 	Set      string    `json:"set"`     // the set that was approved
+	// Damaged is the cluster that people signed for, and Warrant what they signed.
+	Damaged postgres.Identity `json:"damaged,omitzero"`
+	Warrant *warrant.Warrant  `json:"warrant,omitempty"`
 }
 
 // Released names the sealed answer.

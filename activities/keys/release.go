@@ -38,8 +38,13 @@ func New(p *plan.Plan, stores []store.Store, trust keyring.Trust, keys keyring.K
 // database's WAL, sealed to the key the host made for this run. It reads the
 // set's descriptor and checks its signature itself, and opens the beginning of an
 // object for each key: a host that lies about what is its own, in the request, in
-// a descriptor it signed, or by what it put into the stores, gains nothing. Run twice it finds its own answer, or writes
-// another one beside it that opens the same.
+// a descriptor it signed, or by what it put into the stores, gains nothing. Whoever may
+// order work of it gains nothing either: it judges the run's warrant. Run twice it finds
+// its own answer, or writes another one beside it that opens the same.
+//
+// Errors of the warrant are those of warrant.Verify; failure.Unsafe and
+// failure.Unavailable as recovery.Ballot.Vouch says; failure.IdentityMismatch for a set
+// of another cluster than was signed for.
 func (a *Activities) Release(ctx context.Context, in ReleaseInput) (Released, error) {
 	released, err := a.release(ctx, in)
 	return released, boundary.Out(err)
@@ -49,12 +54,18 @@ func (a *Activities) release(ctx context.Context, in ReleaseInput) (Released, er
 	if err := a.plan.MustBe(in.PlanHash); err != nil {
 		return Released{}, err
 	}
+	if err := a.permit(ctx, in); err != nil {
+		return Released{}, err
+	}
 	request, err := a.request(ctx, in)
 	if err != nil {
 		return Released{}, err
 	}
 	set, _, err := archive.Load(ctx, a.stores, in.Database, archive.SetID(in.Set), a.trust)
 	if err != nil {
+		return Released{}, err
+	}
+	if err := requireOrigin(set.Descriptor, in.Damaged); err != nil {
 		return Released{}, err
 	}
 	proven, err := prover{stores: a.stores, keys: a.keys, set: set.Descriptor}.all(ctx, request.Items)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/file"
 	"github.com/terragonlabs/holdfast/internal/store/replicate"
+	"github.com/terragonlabs/holdfast/internal/warrant/warranttest"
 )
 
 const (
@@ -38,18 +38,21 @@ type house struct {
 	wanted *archive.Descriptor // the set that was approved
 	other  *archive.Descriptor
 	log    []keyring.ReleaseItem // with their true headers
+	story  warranttest.Story     // what people signed in the run that asks
 
 	recipients keyring.Recipients
 	signer     keyring.Signer
 	trusted    keyring.PublicKey
+	private    keyring.KeySource
 }
+
+func (h *house) trust() keyring.Trust { return keyring.TrustAlways(h.trusted) }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t}
 	var err error
-	h.plan, _, err = plan.Load(filepath.Join("..", "..", "internal", "plan", "testdata", "second.yaml"))
-	require.NoError(t, err)
+	h.plan = thePlan(t)
 	for _, name := range []string{"one", "two"} {
 		s, err := file.Open(file.Config{Name: name, Dir: t.TempDir()})
 		require.NoError(t, err)
@@ -70,9 +73,11 @@ func newHouse(t *testing.T) *house {
 		h.log = append(h.log, h.archive(walPrefix+name, recipients))
 	}
 	h.recipients, h.signer, h.trusted = recipients, signer, made[2].Public()
-	h.holder = keys.New(h.plan, h.stores, keyring.TrustAlways(made[2].Public()), keyring.NewPrivate(made[0]))
+	h.private = keyring.NewPrivate(made[0])
+	h.holder = keys.New(h.plan, h.stores, h.trust(), h.private)
 	h.host, err = keyring.NewEphemeral()
 	require.NoError(t, err)
+	h.story = h.signed(h.lease("x/run-1"))
 	return h
 }
 
@@ -151,6 +156,7 @@ func (h *house) ask(items ...keyring.ReleaseItem) keys.ReleaseInput {
 	require.NoError(h.t, err)
 	return keys.ReleaseInput{
 		PlanHash: h.plan.Hash(), Database: database, Run: "x/run-1", Request: key, SHA256: copies.SHA256.String(), Set: string(h.wanted.Set),
+		Damaged: damaged, Warrant: h.warrant(h.story),
 	}
 }
 

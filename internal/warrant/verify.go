@@ -205,7 +205,8 @@ func (j *judge) message(s approval.Signed, kind approval.Kind) (approval.Message
 	case !j.holds(m.Person, j.plan.Authority[plan.Message(kind)]):
 		return m, failure.New(failure.Refused, "%s holds no role that may %s", m.Person, kind)
 	case !beforehand && run != j.need.Run, beforehand && m.WorkflowID != workflowOf(j.need.Run):
-		return m, failure.New(failure.IdentityMismatch, "%s signed for run %q, not for %q", m.Person, run, j.need.Run)
+		return m, failure.New(failure.IdentityMismatch, "%s signed for run %q, not for %q", m.Person, run, j.need.Run).
+			WithHint("see what this run asks for, and sign that: starter status --run %s", workflowOf(j.need.Run))
 	case m.PlanHash != string(j.plan.Hash()):
 		return m, failure.New(failure.IdentityMismatch, "%s signed for plan %.12s, this host holds %.12s", m.Person, m.PlanHash, j.plan.Hash())
 	case m.IssuedAt.After(j.now.Add(approval.MaxSkew)):
@@ -219,7 +220,8 @@ func (j *judge) message(s approval.Signed, kind approval.Kind) (approval.Message
 func (j *judge) answers(m approval.Message, key string, number int) error {
 	switch {
 	case m.Nonce != approval.Nonce(m.TimelineHead, key, number):
-		return failure.New(failure.Refused, "%s answered another question than %q", m.Person, key)
+		return failure.New(failure.Refused, "%s answered another question than %q", m.Person, key).
+			WithHint("see what this run asks for, and sign that: starter status --run %s", workflowOf(j.need.Run))
 	case j.need.Target != "" && m.Target != j.need.Target:
 		return failure.New(failure.IdentityMismatch, "%s signed for target %q, and this is %q", m.Person, m.Target, j.need.Target).
 			WithHint("look at what lies on this host: starter status; then start the run again")

@@ -114,7 +114,7 @@ func newBench(t *testing.T, p *plan.Plan) *bench {
 			DisruptedAt: noon, DetectedAt: noon.Add(5 * time.Minute),
 		},
 	}
-	b.world.judge = b.judgeCommit
+	b.world.judge, b.world.permit = b.judgeCommit, b.judgeRelease
 	b.env.SetTestTimeout(time.Minute)
 	b.env.SetStartTime(noon.Add(10 * time.Minute))
 	b.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: databasecorruption.WorkflowID(service)})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/terragonlabs/holdfast/activities/keys"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/approval"
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -22,6 +23,20 @@ func (b *bench) judgeCommit(in postgres.CommitInput) error {
 	need := warrant.Need{
 		Run: in.Warrant.Holder, Service: b.in.Service, Database: in.Database, Target: postgres.Describe(primary, in.Damaged),
 		Gate: &warrant.Gate{Scenario: databasecorruption.Scenario, Name: "cut-over"}, Commit: true,
+	}
+	_, err := warrant.Verify(in.Warrant, b.plan, need, noon.Add(24*time.Hour))
+	return err
+}
+
+// judgeRelease is what the real key holder makes of the warrant that keys are asked with.
+func (b *bench) judgeRelease(in keys.ReleaseInput) error {
+	primary, _ := b.plan.Databases[0].Primary()
+	need := warrant.Need{
+		Service: b.in.Service, Database: in.Database, Target: postgres.Describe(primary, in.Damaged),
+		Gate: &warrant.Gate{Scenario: databasecorruption.Scenario, Name: "restore"},
+	}
+	if in.Warrant != nil {
+		need.Run = in.Warrant.Holder
 	}
 	_, err := warrant.Verify(in.Warrant, b.plan, need, noon.Add(24*time.Hour))
 	return err

@@ -118,5 +118,6 @@ func (s shelf) Propose(_ context.Context, in catalog.ProposeInput) (catalog.Prop
 type holder struct{ *world }
 
 func (h holder) Release(_ context.Context, in keys.ReleaseInput) (keys.Released, error) {
-	return act(h.world, "keys.Release", keys.Released{Object: "v1/runs/x/answer.sealed", SHA256: "bb", Keys: 2, Sets: []string{in.Set}}, nothing)
+	return act(h.world, "keys.Release", keys.Released{Object: "v1/runs/x/answer.sealed", SHA256: "bb", Keys: 2, Sets: []string{in.Set}},
+		func() error { return h.permit(in) })
 }

@@ -40,6 +40,7 @@ func (r *run) unlock() (postgres.Sealed, error) {
 	released, err := runbook.Do(r.Run, "Release the session keys", keys.Ref.Release, keys.ReleaseInput{
 		PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, Run: r.name(),
 		Request: request.Object, SHA256: request.SHA256, Set: r.choice().Set.ID,
+		Damaged: r.damaged.Identity, Warrant: r.Warrant(gateRestore),
 	}, runbook.Mutate, runbook.On(keys.Queue), runbook.Required())
 	return postgres.Sealed{Object: released.Object, SHA256: released.SHA256}, err
 }

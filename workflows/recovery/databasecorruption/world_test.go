@@ -13,6 +13,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/activities/clock"
 	stored "github.com/terragonlabs/holdfast/activities/evidence"
+	"github.com/terragonlabs/holdfast/activities/keys"
 	"github.com/terragonlabs/holdfast/activities/notify"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/activities/routing"
@@ -39,6 +40,7 @@ type world struct {
 	pending  func() ([]stored.UndoRecord, error) // what the stores say is to be undone
 	early    []string                            // dangers whose undo was not in the stores
 	judge    func(postgres.CommitInput) error    // a host's judgement of a commit
+	permit   func(keys.ReleaseInput) error       // the key holder's of a restore
 	told     []string                            // hosts that recorded the commit
 }
 
