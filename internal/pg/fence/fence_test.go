@@ -187,6 +187,7 @@ func TestOfflineFenceIsLiftedFromAServerThatWasStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Start(t)
+	server.Exec(t, "ALTER SYSTEM SET work_mem = '5MB'") // writes the file with the fence's lines anew
 	before, err := c.Process(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -205,6 +206,12 @@ func TestOfflineFenceIsLiftedFromAServerThatWasStarted(t *testing.T) {
 	server.Restart(t)
 	if file := pgtest.Query[string](t, server, "SHOW hba_file"); filepath.Base(file) != "pg_hba.conf" {
 		t.Errorf("after a restart the server still uses %s", file)
+	}
+	if workers := pgtest.Query[string](t, server, "SHOW max_logical_replication_workers"); workers == "0" {
+		t.Errorf("after a restart the server still applies no subscription")
+	}
+	if memory := pgtest.Query[string](t, server, "SHOW work_mem"); memory != "5MB" {
+		t.Errorf("after a restart work_mem is %s", memory)
 	}
 	server.ConnectTo(t, opts.Logins[0])
 }

@@ -15,8 +15,8 @@ import (
 // hbaFile is the fence's pg_hba.conf in the data directory.
 const hbaFile = "holdfast_fence_hba.conf"
 
-// fenceMark ends each line of the fence in postgresql.auto.conf: the cut-over takes
-// no such line over.
+// fenceMark ends each line of the fence in postgresql.auto.conf, until ALTER SYSTEM
+// writes the file anew, without comments.
 const fenceMark = " # holdfast fence"
 
 const maxConfigBytes = 16 << 20
@@ -144,11 +144,33 @@ func LiftOffline(ctx context.Context, c *cluster.Cluster, want cluster.Expected,
 // unbar takes the fence's lines out.
 func unbar(c *cluster.Cluster, offline Offline) error {
 	auto, err := pg.ReadSmall(offline.AutoConf, maxConfigBytes)
-	if err != nil || !strings.Contains(string(auto), offline.Line) {
+	if err != nil {
 		return err
 	}
-	text := strings.ReplaceAll(string(auto), offline.Line+"\n", "")
+	text := Without(string(auto))
+	if text == string(auto) {
+		return nil
+	}
 	return c.Programs.Owner.WriteFile(offline.AutoConf, []byte(text), 0o600)
+}
+
+// Without returns a postgresql.auto.conf without the lines of a fence of Stopped. They
+// are known also when ALTER SYSTEM, on a server that somebody started, has written the
+// file anew: it drops comments and quotes every value, and keeps the order.
+func Without(settings string) string {
+	var kept strings.Builder
+	fenced := false // the line before pointed to the fence's rules
+	for line := range strings.Lines(settings) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		rules := name == "hba_file" && strings.Contains(value, "/"+hbaFile+"'")
+		idle := name == "max_logical_replication_workers" && fenced && strings.Trim(value, "'") == "0"
+		fenced = rules
+		if !rules && !idle && !strings.HasSuffix(value, fenceMark) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }
 
 // openRules puts the rules that were there before into the file that a running

@@ -11,6 +11,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg"
+	"github.com/terragonlabs/holdfast/internal/pg/fence"
 	"github.com/terragonlabs/holdfast/internal/pg/replay"
 )
 
@@ -111,12 +112,10 @@ func isSetting(entry fs.DirEntry) bool {
 // cluster's past: recovery targets, and the fence of a server that was down.
 func serviceSettings(text string) string {
 	var kept strings.Builder
-	for line := range strings.Lines(text) {
-		name := strings.ToLower(strings.TrimSpace(line))
-		if strings.HasPrefix(name, "recovery_target") || strings.HasSuffix(name, "# holdfast fence") {
-			continue
+	for line := range strings.Lines(fence.Without(text)) {
+		if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "recovery_target") {
+			kept.WriteString(line)
 		}
-		kept.WriteString(line)
 	}
 	return kept.String()
 }
