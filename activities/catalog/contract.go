@@ -15,10 +15,11 @@ const Prefix = "catalog."
 type ProposeInput struct {
 	PlanHash      plan.Hash               `json:"plan_hash"`
 	Database      string                  `json:"database"`
-	SystemID      wal.SystemID            `json:"system_id"`        // of the cluster to recover
-	Timeline      wal.Timeline            `json:"timeline"`         // of that cluster: a target that names none means its history
-	Target        *recovery.Target        `json:"target,omitempty"` // nil: propose one from Onsets
-	Onsets        []recovery.Onset        `json:"onsets,omitempty"` // evidence about when damage began
+	SystemID      wal.SystemID            `json:"system_id"`            // of the cluster to recover
+	Timeline      wal.Timeline            `json:"timeline"`             // of that cluster: a target that names none means its history
+	Target        *recovery.Target        `json:"target,omitempty"`     // nil: propose one from Onsets
+	Onsets        []recovery.Onset        `json:"onsets,omitempty"`     // evidence about when damage began
+	Unsearched    *recovery.Unsearched    `json:"unsearched,omitempty"` // the log that could not be looked through for Onsets; nil: none
 	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"`
 	Disrupted     time.Time               `json:"disrupted"`
 	Fenced        time.Time               `json:"fenced,omitzero"` // heartbeats after it are not the application's work

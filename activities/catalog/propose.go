@@ -52,7 +52,7 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 	out := Proposed{Sets: len(survey.Sets), Newest: survey.NewestBeat(), Anomalies: survey.Anomalies}
 	target := in.Target
 	if target == nil {
-		proposal, err := recovery.Propose(in.Onsets, survey.Heartbeats)
+		proposal, err := recovery.Propose(in.Onsets, survey.Heartbeats, in.Unsearched)
 		if err != nil {
 			return Proposed{}, err
 		}

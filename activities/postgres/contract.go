@@ -122,15 +122,15 @@ type TableDamage struct {
 // OnsetInput asks when damage began.
 type OnsetInput struct {
 	Where
-	From      wal.LSN   `json:"from,omitzero"` // look at WAL from here on; 0: from the newest usable backup
-	Until     wal.LSN   `json:"until,omitzero"`
-	Disrupted time.Time `json:"disrupted"` // what people reported
+	Until     wal.LSN   `json:"until,omitzero"` // look at WAL up to here, from hours before Disrupted on
+	Disrupted time.Time `json:"disrupted"`      // what people reported
 }
 
 // OnsetReport is the evidence about when damage began.
 type OnsetReport struct {
 	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"` // named points seen in that range
 	Onsets        []recovery.Onset        `json:"onsets"`                   // at most 50, most convincing first
+	Unsearched    *recovery.Unsearched    `json:"unsearched,omitempty"`     // incomplete: WAL that was not looked through; nil: none
 	WALFrom       wal.LSN                 `json:"wal_from,omitzero"`
 	WALUntil      wal.LSN                 `json:"wal_until,omitzero"`
 	Transactions  int64                   `json:"transactions"` // read in that range

@@ -41,7 +41,7 @@ func (a *Activities) measureLoss(ctx context.Context, in LossInput) (Loss, error
 		}
 		return Loss{Complete: true}, nil // recovered past the last possible write
 	}
-	local, err := localWAL(c, identity, 0, in.Until)
+	local, err := localWAL(c, identity, in.Until)
 	if err != nil {
 		return Loss{Detail: err.Error()}, nil //nolint:nilerr // unknown is the answer, and says why
 	}

@@ -29,8 +29,11 @@ const (
 
 // FindOnset looks for the beginning of the damage: in the WAL this host still
 // has, where it names the damaging transaction and its position, and by the
-// plan's invariants. It only reads. What range of WAL was read is part of the
-// answer: nothing found in it says nothing about what came before.
+// plan's invariants. WAL from before beforeReport on is wanted. PostgreSQL recycles
+// it, and what the stores have of it no host can open, so what a search read and
+// found is remembered in the state directory, and counts in later ones. WAL that was
+// wanted and never read is OnsetReport.Unsearched: nothing found says nothing of it.
+// It changes nothing else.
 func (a *Activities) FindOnset(ctx context.Context, in OnsetInput) (OnsetReport, error) {
 	report, err := a.findOnset(ctx, in)
 	return report, boundary.Out(err)
@@ -55,22 +58,18 @@ func (a *Activities) findOnset(ctx context.Context, in OnsetInput) (OnsetReport,
 	if err != nil {
 		return OnsetReport{}, err
 	}
-	local, err := localWAL(c, identity, in.From, in.Until)
-	if err != nil {
-		return OnsetReport{}, err
-	}
-	history, err := onset.Read(ctx, c.Programs, []onset.Range{local}, func(at wal.LSN) { beat.Report(at) })
+	searched, err := a.search(ctx, c, identity, in, func(at wal.LSN) { beat.Report(at) })
 	if err != nil {
 		return OnsetReport{}, err
 	}
 	report := OnsetReport{
-		WALFrom: local.From, WALUntil: history.Last, Transactions: history.Transactions,
+		Unsearched: searched.gap, WALFrom: searched.from, WALUntil: searched.history.Last, Transactions: searched.history.Transactions,
 		Invariants: invariants(ctx, server, t.database.Invariants), Newest: newestBeat(ctx, server, time.Time{}),
 	}
-	for _, point := range history.Points {
+	for _, point := range searched.history.Points {
 		report.RestorePoints = append(report.RestorePoints, recovery.RestorePoint{Name: point.Name, LSN: point.LSN, Timeline: identity.Timeline})
 	}
-	report.Onsets = onsets(ctx, history, found{identity, server, t.database, in.Disrupted, report.Invariants})
+	report.Onsets = onsets(ctx, searched.found, found{identity, server, t.database, in.Disrupted, report.Invariants})
 	return report, nil
 }
 
@@ -85,14 +84,14 @@ type found struct {
 
 // onsets turns candidates into evidence. A transaction in the log is exact; only
 // without one do a broken invariant and the reporter's word count.
-func onsets(ctx context.Context, history onset.History, in found) (evidence []recovery.Onset) {
+func onsets(ctx context.Context, candidates []onset.Candidate, in found) (evidence []recovery.Onset) {
 	names, err := damage.ReadNames(ctx, in.server)
 	if err != nil {
 		names = nil // relations are then shown by their file numbers
 	}
 	var suspects []suspect
-	for _, candidate := range onset.Judge(history, onset.Thresholds{}) {
-		if !grave(candidate.Why) || candidate.CommitAt.Before(in.disrupted.Add(-beforeReport)) || len(evidence) == maxOnsets {
+	for _, candidate := range candidates {
+		if candidate.CommitAt.Before(in.disrupted.Add(-beforeReport)) || len(evidence) == maxOnsets {
 			continue
 		}
 		suspects = append(suspects, suspectOf(candidate, names))
@@ -124,11 +123,6 @@ func onsetOf(s suspect, timeline wal.Timeline) recovery.Onset {
 	return one
 }
 
-// grave says whether a kind of transaction destroys data by itself.
-func grave(why onset.Why) bool {
-	return slices.Contains([]onset.Why{onset.Drop, onset.Truncate, onset.MassDelete, onset.MassUpdate}, why)
-}
-
 // locks says that recovery must stop before the candidate's first record. Just
 // before its commit would keep the most; but one that holds a lock on a whole table
 // would, not yet ended, keep the paused copy from being checked.
@@ -149,9 +143,8 @@ func invariants(ctx context.Context, server pg.Server, wanted []plan.Invariant) 
 }
 
 // localWAL is the longest stretch of unbroken WAL up to until that pg_wal still
-// holds, from position from (0: as far back as there is). A server that has crashed
-// and recovered since may hold none of it: NotFound.
-func localWAL(c *cluster.Cluster, identity cluster.Identity, from, until wal.LSN) (onset.Range, error) {
+// holds. A server that has crashed and recovered since may hold none of it: NotFound.
+func localWAL(c *cluster.Cluster, identity cluster.Identity, until wal.LSN) (onset.Range, error) {
 	dir := filepath.Join(c.DataDir, "pg_wal")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -179,5 +172,5 @@ func localWAL(c *cluster.Cluster, identity cluster.Identity, from, until wal.LSN
 		return onset.Range{}, failure.New(failure.NotFound, "%s holds WAL of timeline %d from %s on only: what came before %s is no longer on this host",
 			dir, identity.Timeline, start, until)
 	}
-	return onset.Range{Dir: dir, Timeline: identity.Timeline, From: max(start, from, 1), Until: until}, nil
+	return onset.Range{Dir: dir, Timeline: identity.Timeline, From: max(start, 1), Until: until}, nil
 }

@@ -27,16 +27,16 @@ func TestLocalWALIsWhatIsStillThere(t *testing.T) {
 	c := &cluster.Cluster{Config: cluster.Config{DataDir: dir}}
 	identity := cluster.Identity{Timeline: 1, SegmentSize: size, Redo: start(9) + 100}
 
-	local, err := localWAL(c, identity, 0, start(10)+50)
+	local, err := localWAL(c, identity, start(10)+50)
 	require.NoError(t, err)
 	require.Equal(t, start(8), local.From)
 	require.Equal(t, start(10)+50, local.Until)
 
 	for _, gone := range []wal.LSN{start(8), start(7) + 50, start(3) + 50} {
-		_, err = localWAL(c, identity, 0, gone)
+		_, err = localWAL(c, identity, gone)
 		require.True(t, failure.Is(err, failure.NotFound), "until %s: %v", gone, err)
 		require.ErrorContains(t, err, "no longer on this host")
 	}
-	_, err = localWAL(c, identity, 0, start(12))
+	_, err = localWAL(c, identity, start(12))
 	require.True(t, failure.Is(err, failure.NotFound), err)
 }

@@ -86,10 +86,10 @@ func TestTheOnsetThatIsNamedIsProposed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			proposal, err := recovery.Propose(onsets(t.Context(), history, found{
+			proposal, err := recovery.Propose(onsets(t.Context(), candidates([]search{searchOf(read, history)}), found{
 				identity: cluster.Identity{Timeline: 1}, server: server.Super(), disrupted: time.Now(),
 				database: plan.Database{DBName: "postgres", Invariants: tt.invariants, TablesOfInterest: tt.interest}, invariants: invariants(t.Context(), server.Super(), tt.invariants),
-			}), nil)
+			}), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/wal"
@@ -55,4 +56,42 @@ type Proposal struct {
 	Candidate
 	Alternatives []Candidate `json:"alternatives,omitempty"`
 	Withheld     int         `json:"withheld,omitempty"` // further alternatives that are not listed
+	// Unsearched is the part of the log that nobody could read and that may hold the
+	// beginning of the damage: the target may be later than it. nil: there is none.
+	Unsearched *Unsearched `json:"unsearched,omitempty"`
+}
+
+// Unsearched is the log between Since and where reading began: it is no longer where
+// it could be read, and what it holds is unknown.
+type Unsearched struct {
+	Since     time.Time    `json:"since"`             // the search should have begun here
+	Disrupted time.Time    `json:"disrupted"`         // what people reported; damage began at or before it
+	From      time.Time    `json:"from,omitzero"`     // first commit that was read; zero: the log around Disrupted was not read at all
+	FromLSN   wal.LSN      `json:"from_lsn,omitzero"` // reading began here
+	Timeline  wal.Timeline `json:"timeline,omitzero"`
+	Detail    string       `json:"detail,omitempty"` // why no more was read
+}
+
+// text says what was not read, for the person who decides.
+func (u Unsearched) text() string {
+	read := "the log around " + timeText(u.Disrupted) + ", when disruption was reported, was not searched"
+	if !u.From.IsZero() {
+		read = fmt.Sprintf("the log was searched from %s (%s) on, and not from %s", u.FromLSN, timeText(u.From), timeText(u.Since))
+	}
+	if u.Detail != "" {
+		read += " (" + u.Detail + ")"
+	}
+	return read
+}
+
+// hides reports whether the beginning of the damage may lie in what was not read. It
+// does not where the log carries no damage, nor where a transaction that was read is
+// known to have touched what is damaged, not after the disruption, and the log was
+// read from before the disruption on.
+func (u Unsearched) hides(chosen Onset) bool {
+	if chosen.Source == OnsetChecksum {
+		return false
+	}
+	shown := chosen.Source == OnsetWAL && len(chosen.Named) > 0
+	return u.From.IsZero() || !shown || chosen.At.After(u.Disrupted.Add(onsetSlack))
 }

@@ -20,7 +20,7 @@ func TestProposeSaysWhereItStops(t *testing.T) {
 		lsn(15.9): {"first lock at " + lsn(15.3).String(), "commits at " + lsn(15.9).String(), "in between is lost"},
 	} {
 		onset.Commit = commit
-		got, err := recovery.Propose([]recovery.Onset{onset}, steady().Heartbeats)
+		got, err := recovery.Propose([]recovery.Onset{onset}, steady().Heartbeats, nil)
 		if err != nil || got.Target.LSN != lsn(15.3) {
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -84,7 +84,7 @@ func TestPropose(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := recovery.Propose(c.evidence, beats)
+			got, err := recovery.Propose(c.evidence, beats, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestPropose(t *testing.T) {
 			}
 		})
 	}
-	_, err := recovery.Propose([]recovery.Onset{{Source: recovery.OnsetOperator}}, beats)
+	_, err := recovery.Propose([]recovery.Onset{{Source: recovery.OnsetOperator}}, beats, nil)
 	expect(t, err, failure.NotFound, "no evidence")
 }
 

@@ -27,22 +27,21 @@ const onsetSlack = time.Second
 //     was seen good. If it was broken before the record in the log, the record is
 //     not the beginning, and the earlier bracket is proposed.
 //   - A person's word is a time, or a position.
+//   - Where the log could not be read from gap.Since on (gap is not nil), a
+//     transaction found in the rest need not be the beginning. The target is then
+//     never later than the reported disruption; unless gap.hides says otherwise it is
+//     of low confidence, and the proposal names the gap.
 //   - Bad checksums alone mean bytes changed below the database. The log does not
 //     carry that damage, so everything after a sound set can be replayed.
 //
 // Without evidence the error is NotFound.
-func Propose(evidence []Onset, beats []Heartbeat) (Proposal, error) {
-	var candidates []Candidate
-	for _, onset := range evidence {
-		onset = located(onset, beats)
-		if candidate, ok := candidateFor(onset); ok {
-			candidate.ExpectedLoss = lossAt(candidate.Target, beats)
-			candidates = append(candidates, candidate)
-		}
+func Propose(evidence []Onset, beats []Heartbeat, gap *Unsearched) (Proposal, error) {
+	if gap != nil {
+		evidence = withReport(evidence, gap.Disrupted)
 	}
+	candidates := candidatesFor(evidence, beats)
 	if len(candidates) == 0 {
-		return Proposal{}, failure.New(failure.NotFound, "no evidence says when the damage began").
-			WithHint("name the target yourself: --target-time, --target-lsn, --target-name or --latest")
+		return Proposal{}, noEvidence(gap)
 	}
 	slices.SortStableFunc(candidates, func(a, b Candidate) int {
 		return cmp.Or(compareKnown(a.Onset.At, b.Onset.At), cmp.Compare(a.Onset.LSN, b.Onset.LSN), cmp.Compare(a.Confidence.rank(), b.Confidence.rank()))
@@ -51,7 +50,56 @@ func Propose(evidence []Onset, beats []Heartbeat) (Proposal, error) {
 	proposal := Proposal{Candidate: candidates[chosen]}
 	proposal.Alternatives = slices.Delete(candidates, chosen, chosen+1)
 	proposal.Why += proposal.besides()
+	proposal.admit(gap)
 	return proposal, nil
+}
+
+// withReport adds the reported disruption to evidence of logical damage, where
+// nothing of it is a person's word: what was found in a part of the log may be later
+// than the beginning.
+func withReport(evidence []Onset, disrupted time.Time) []Onset {
+	logical, told := false, false
+	for _, onset := range evidence {
+		logical = logical || onset.Source != OnsetChecksum
+		told = told || onset.Source == OnsetOperator
+	}
+	if !logical || told || disrupted.IsZero() {
+		return evidence
+	}
+	return append(slices.Clone(evidence), Onset{Source: OnsetOperator, At: disrupted, Detail: "the moment of disruption as reported"})
+}
+
+// admit says of a proposal what it does not know.
+func (p *Proposal) admit(gap *Unsearched) {
+	if gap == nil {
+		return
+	}
+	p.Why += ". What came before is unknown: " + gap.text()
+	if !gap.hides(p.Onset) {
+		return
+	}
+	p.Unsearched, p.Confidence = gap, ConfidenceLow
+	p.Why += ". The damage may have begun there, before this target, and would stay in. " +
+		"Where you know of an earlier moment at which all was well, reject this and start again with its --target-time"
+}
+
+func noEvidence(gap *Unsearched) error {
+	why := "no evidence says when the damage began"
+	if gap != nil {
+		why += ": " + gap.text()
+	}
+	return failure.New(failure.NotFound, "%s", why).WithHint("name the target yourself: --target-time, --target-lsn, --target-name or --latest")
+}
+
+func candidatesFor(evidence []Onset, beats []Heartbeat) (candidates []Candidate) {
+	for _, onset := range evidence {
+		onset = located(onset, beats)
+		if candidate, ok := candidateFor(onset); ok {
+			candidate.ExpectedLoss = lossAt(candidate.Target, beats)
+			candidates = append(candidates, candidate)
+		}
+	}
+	return candidates
 }
 
 // besides says why this transaction of several was chosen, and what to do where

@@ -160,13 +160,31 @@ func (r *run) examine() (err error) {
 func (r *run) choose() (err error) {
 	r.proposed, err = runbook.Do(r.Run, "Propose the recovery target", catalog.Ref.Propose, catalog.ProposeInput{
 		PlanHash: r.plan.PlanHash, Database: r.plan.Database.Name, SystemID: r.damaged.Identity.SystemID, Timeline: r.damaged.Identity.Timeline,
-		Target: r.in.Target, Onsets: r.evidence(), RestorePoints: r.onset.RestorePoints,
+		Target: r.in.Target, Onsets: r.evidence(), Unsearched: r.onset.Unsearched, RestorePoints: r.onset.RestorePoints,
 		Disrupted: r.in.DisruptedAt, Fenced: r.fence.At,
 	}, runbook.Probe, runbook.Required())
 	if err != nil {
 		return err
 	}
+	if err := r.admitGap(); err != nil {
+		return err
+	}
 	return r.Gate(gateRestore, choicePut{Proposal: r.proposed.Proposal, Choice: r.proposed.Choice, Extent: r.extent, Fence: r.fence})
+}
+
+// admitGap notes that the proposed target may be later than the damage, and ends a run
+// that nobody asked for: a copy with the damage in it would pass for a recovered one.
+func (r *run) admitGap() error {
+	proposal := r.proposed.Proposal
+	if proposal == nil || proposal.Unsearched == nil {
+		return nil
+	}
+	if !r.in.Automatic {
+		r.Finding("the proposed target may be later than the damage: " + proposal.Why)
+		return nil
+	}
+	return failure.New(failure.Refused, "an automatic run recovers to no target that may be later than the damage: %s", proposal.Why).
+		WithHint("start a run with --requester, and with --target-time or --target-lsn where you know a moment at which all was well")
 }
 
 // evidence is everything that says when the damage began. Bad pages are evidence
