@@ -123,3 +123,25 @@ func TestWhatStoresVouchFor(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, vouch(t, a, "run a", again.Token), "passed on to \"by hand\"")
 }
+
+// TestStoresLostInTurn: one run had its lease in one store while the other was lost, and
+// gave it back; the next one has the same token in that other store, and goes on when
+// the first is back. The run that ended does not.
+func TestStoresLostInTurn(t *testing.T) {
+	t.Parallel()
+	a := two(t)
+	partial := stored.AcquireIn{Service: "db", Holder: "run a", TTL: time.Hour, Partial: true}
+	early := &stored.Activities{Stores: []store.Store{a.Stores[0], gone(t)}}
+	ended, err := early.AcquireLease(t.Context(), partial)
+	require.NoError(t, err)
+	partial.Holder = "run b"
+	late := &stored.Activities{Stores: []store.Store{gone(t), a.Stores[1]}}
+	lease, err := late.AcquireLease(t.Context(), partial)
+	require.NoError(t, err)
+	require.Equal(t, ended.Token, lease.Token)
+	require.Equal(t, failure.Unsafe, failure.ClassOf(vouch(t, a, "run b", lease.Token)), "two were let go on")
+	_, err = early.ReleaseLease(t.Context(), ended)
+	require.NoError(t, err)
+	require.NoError(t, vouch(t, a, "run b", lease.Token))
+	require.Equal(t, failure.Unsafe, failure.ClassOf(vouch(t, a, "run a", ended.Token)))
+}

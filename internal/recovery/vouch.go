@@ -14,7 +14,8 @@ import "github.com/terragonlabs/holdfast/internal/failure"
 //   - a higher token, live or not: the lease passed on;
 //   - the same token for somebody else, where the holder cannot have it in a majority of
 //     all stores: it lost, or two runs were let go on without one. A rival who lost may
-//     have come first in a store, and says nothing;
+//     have come first in a store, and says nothing; nor does one who was let go on
+//     without a majority and gave the lease back, which the other stores did not hear of;
 //   - the lease given back, under this token or an earlier one of the holder's, or
 //     somebody else's token between two of the holder's: a run takes its lease once,
 //     and when that has ended it has no other. Who yielded has not had it yet.
@@ -78,6 +79,7 @@ func contradicts(record LeaseRecord, store, holder string, token, first uint64) 
 type votes struct {
 	stores, own, silent int
 	rival, where        string // somebody else who has it, and in which store; "": nobody
+	others, ended       int    // stores that have it of somebody else, and where that gave it back
 }
 
 func (v votes) majority() bool { return v.own > v.stores/2 }
@@ -97,7 +99,14 @@ func (b Ballot) votes(holder string, token uint64) votes {
 			v.own++
 		case found:
 			v.rival, v.where = record.Holder, view.Store
+			v.others++
+			if !record.Released.IsZero() {
+				v.ended++
+			}
 		}
+	}
+	if v.ended == v.others && v.others <= v.stores/2 {
+		v.rival, v.where = "", ""
 	}
 	return v
 }
