@@ -96,7 +96,7 @@ func (f *fixture) killAt(c child, ready func() bool) {
 	task, err := json.Marshal(c)
 	must(f.t, err)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
-	cmd.Env = append(os.Environ(), childEnv+"="+string(task))
+	cmd.Env = append(os.Environ(), "TMPDIR="+f.t.TempDir(), childEnv+"="+string(task))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
