@@ -176,7 +176,7 @@ func (r *run) choose() (err error) {
 // that nobody asked for: a copy with the damage in it would pass for a recovered one.
 func (r *run) admitGap() error {
 	proposal := r.proposed.Proposal
-	if proposal == nil || proposal.Unsearched == nil {
+	if proposal == nil || proposal.Unsearched == nil || !admitsGaps(r.ctx) {
 		return nil
 	}
 	if !r.in.Automatic {
