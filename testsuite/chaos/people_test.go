@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/approval"
 	"github.com/terragonlabs/holdfast/internal/runbook"
+	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/testsuite/scenario"
 	"github.com/terragonlabs/holdfast/testsuite/stack/relay"
 )
@@ -32,7 +35,8 @@ const (
 // TestFloodedAndTerminated: thousands of messages that count for nothing reach a
 // run that waits. It refuses and counts them, its history stays bounded, and it goes
 // on. Just after the cut-over it is terminated and cannot undo anything any more:
-// `starter undo` does, on each host what is its own. The next run recovers.
+// `starter undo` does, on each host what is its own. The next run recovers, also where
+// PostgreSQL has recycled the WAL with the damage in it since.
 func TestFloodedAndTerminated(t *testing.T) {
 	b := shared(t)
 	var once sync.Once
@@ -68,6 +72,7 @@ func TestFloodedAndTerminated(t *testing.T) {
 	undone := b.undoEverywhere(t)
 	b.requireUntouched(t, run)
 	b.atBoundaries(nil)
+	b.recycle(t, run.damage)
 	again := b.run(t, run.damage)
 	second := &steadfast{bed: b, t: t}
 	b.follow(t, second)
@@ -148,6 +153,20 @@ func (b *bed) requireUntouched(t *testing.T, run recovered) {
 	}
 	b.anew()
 	must(t, b.write(5))
+}
+
+// recycle makes the server forget the WAL with the damage in it, as it does by itself
+// within minutes: the next run knows of it by the search of the last one only.
+func (b *bed) recycle(t *testing.T, damage scenario.Damage) {
+	t.Helper()
+	size := wal.DefaultSegmentSize
+	segment := filepath.Join(b.Primary.DataDir, "pg_wal", size.Name(size.SegmentAt(1, damage.After)))
+	must(t, b.await("the WAL with the damage to be recycled", func() (bool, error) {
+		if _, err := os.Stat(segment); os.IsNotExist(err) {
+			return true, nil
+		}
+		return false, b.Primary.Exec(b.ctx, "postgres", "SELECT pg_logical_emit_message(false, 'recycle', '')", "SELECT pg_switch_wal()", "CHECKPOINT")
+	}))
 }
 
 // undoEverywhere runs starter undo on the hosts in turn until nothing is pending.
