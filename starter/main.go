@@ -16,6 +16,7 @@ import (
 
 func main() {
 	obs.BoundMemory()
+	obs.KeepSmall()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()

@@ -14,14 +14,18 @@ const (
 	garbagePercent = 40
 )
 
-// BoundMemory makes the collector work harder than it would by itself, and harder
-// still when this process nears the memory that a backup or restore may take,
-// instead of letting garbage double it. It refuses nothing. Who sets GOMEMLIMIT or
-// GOGC knows better, and keeps it.
+// BoundMemory makes the collector work harder when this process nears the memory
+// that a backup or restore may take, instead of letting garbage double it. It
+// refuses nothing. Who sets GOMEMLIMIT knows better, and keeps it.
 func BoundMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryBytes)
 	}
+}
+
+// KeepSmall makes the collector work harder from the start, in a process that does
+// one backup or restore. Who sets GOGC knows better, and keeps it.
+func KeepSmall() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}

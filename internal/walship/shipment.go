@@ -11,22 +11,34 @@ import (
 )
 
 // shipment is the stream of one timeline on its way into the stores: bytes
-// received, cut at segment borders, shipped every interval, safe when a store
-// holds them.
+// received, cut at segment borders, shipped when the first of them has waited an
+// interval, safe when a store holds them. A segment that fills up sooner is archived
+// whole: under load nothing is shipped twice.
 type shipment struct {
 	tail *tail
 	tli  wal.Timeline
 
 	mu      sync.Mutex
-	start   wal.LSN   // of buffer: first byte that no store holds
-	buffer  []byte    // received and not safe
-	oldest  time.Time // when buffer's first byte was received; zero when empty
+	start   wal.LSN // of buffer: first byte that no store holds
+	buffer  []byte  // received and not safe
+	marks   []mark  // when that was
 	lastTry time.Time
 	shipper once
 
 	statusDue  atomic.Bool // the server should hear of progress
 	lastStatus time.Time   // of the streaming goroutine alone
 }
+
+// mark says when the bytes from a position on were received, or a little later.
+type mark struct {
+	from wal.LSN
+	at   time.Time
+}
+
+const (
+	markEvery = 50 * time.Millisecond
+	mostMarks = 4096 // then bytes count as old as the last mark
+)
 
 func newShipment(t *tail, where position) *shipment {
 	return &shipment{tail: t, tli: where.timeline, start: where.from, lastTry: time.Now()}
@@ -44,14 +56,37 @@ func (s *shipment) take(m message) error {
 	if m.start != end {
 		return failure.New(failure.Corrupt, "the server sent WAL from %s, %s was next", m.start, end)
 	}
-	if len(s.buffer) == 0 {
-		s.oldest = time.Now()
-		s.tail.meter.pending(s.oldest)
-	}
-	s.buffer = append(s.buffer, m.data...)
+	s.note(end, time.Now())
+	s.append(m.data)
 	received := end + wal.LSN(len(m.data))
 	s.tail.meter.update(func(st *Status) { st.TailReceived = received })
 	return nil
+}
+
+// note remembers when the bytes from a position on came.
+func (s *shipment) note(from wal.LSN, now time.Time) {
+	last := len(s.marks) - 1
+	if last < 0 || (last < mostMarks && now.Sub(s.marks[last].at) >= markEvery) {
+		s.marks = append(s.marks, mark{from, now})
+		s.tail.meter.pending(s.oldest())
+	}
+}
+
+// oldest is when the first byte that no store holds was received; zero without one.
+func (s *shipment) oldest() time.Time {
+	if len(s.marks) == 0 {
+		return time.Time{}
+	}
+	return s.marks[0].at
+}
+
+// append makes room for a segment at a time: what was let go of at the front is not
+// carried along with every few bytes.
+func (s *shipment) append(data []byte) {
+	if need := len(s.buffer) + len(data); need > cap(s.buffer) {
+		s.buffer = append(make([]byte, 0, max(2*need, int(s.tail.settings.SegmentSizeBytes))), s.buffer...)
+	}
+	s.buffer = append(s.buffer, data...)
 }
 
 func (s *shipment) full() bool {
@@ -73,31 +108,49 @@ func (s *shipment) safe() wal.LSN {
 	return s.start
 }
 
-// advance starts a shipping when the interval is over or a segment's worth
-// waits, unless one is under way.
+// advance starts a shipping when the oldest byte has waited for an interval, or
+// the buffer is half full, and lets go of what was archived meanwhile, unless one is
+// under way.
 func (s *shipment) advance(ctx context.Context, now time.Time) {
-	s.mu.Lock()
-	waiting := len(s.buffer)
-	due := waiting > 0 && (now.Sub(s.lastTry) >= s.tail.settings.Tail.Interval || waiting >= int(s.tail.settings.SegmentSizeBytes))
-	s.mu.Unlock()
-	if !due {
+	due, archived := s.due(now)
+	if !due && !archived {
 		return
 	}
 	s.shipper.try(func() {
-		s.mu.Lock()
-		s.lastTry = now
-		s.mu.Unlock()
-		if err := s.ship(ctx); err != nil {
+		if due {
+			s.mu.Lock()
+			s.lastTry = now
+			s.mu.Unlock()
+		}
+		if err := s.ship(ctx, due); err != nil {
 			// The bytes stay and are tried again; the alarm says so until they are safe.
 			s.tail.report.raise(EventStoresDown, "", "", "the tail cannot ship: "+err.Error())
 		}
 	})
 }
 
-// ship brings everything received so far into the stores, piece by piece. It
-// stops at the first piece that no store takes.
-func (s *shipment) ship(ctx context.Context) error {
+// due says whether to ship, and whether the first segment was archived whole.
+func (s *shipment) due(now time.Time) (due, archived bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.buffer) == 0 {
+		return false, false
+	}
+	size, interval := s.tail.settings.SegmentSizeBytes, s.tail.settings.Tail.Interval
+	tried := now.Sub(s.lastTry)
+	waited, pressed := now.Sub(s.oldest()) >= interval, len(s.buffer) >= bufferSegments*int(size)/2
+	due = (waited && tried >= interval) || (pressed && tried >= receivePatience)
+	return due, s.tail.archiver.recent.has(size.SegmentAt(s.tli, s.start))
+}
+
+// ship brings what was received so far into the stores, piece by piece, or with
+// only what was archived already just lets go of that. It stops at the first piece
+// that no store takes.
+func (s *shipment) ship(ctx context.Context, everything bool) error {
 	for _, piece := range s.cut() {
+		if !everything && !s.tail.archiver.recent.has(piece.segment) {
+			return nil
+		}
 		if err := s.tail.archiver.pushPiece(ctx, piece.segment, piece.from, piece.bytes); err != nil {
 			return err
 		}
@@ -134,14 +187,15 @@ func (s *shipment) settle(length int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.start += wal.LSN(length)
-	s.buffer = append(make([]byte, 0, len(s.buffer)-length), s.buffer[length:]...)
-	s.oldest = time.Time{}
-	if len(s.buffer) > 0 {
-		// The rest arrived since the shipping began: lastTry bounds its age from above.
-		s.oldest = s.lastTry
+	s.buffer = s.buffer[length:]
+	for len(s.marks) > 1 && s.marks[1].from <= s.start {
+		s.marks = s.marks[1:]
+	}
+	if len(s.buffer) == 0 {
+		s.marks = nil
 	}
 	s.statusDue.Store(true)
-	s.tail.meter.pending(s.oldest)
+	s.tail.meter.pending(s.oldest())
 	safe := s.start
 	s.tail.meter.update(func(st *Status) { st.TailShipped = safe })
 }
@@ -150,7 +204,7 @@ func (s *shipment) settle(length int) {
 func (s *shipment) flush(ctx context.Context) error {
 	s.shipper.done.Wait()
 	for {
-		err := s.ship(ctx)
+		err := s.ship(ctx, true)
 		if err == nil {
 			return nil
 		}

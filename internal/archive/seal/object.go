@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -32,7 +33,7 @@ func sealUnder(plaintext []byte, name string, key keyring.SessionKey, header []b
 	if err != nil {
 		return nil, err
 	}
-	encoder, err := NewEncoder(w)
+	encoder, err := usedEncoder(w)
 	if err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "make compressor")
 	}
@@ -42,6 +43,8 @@ func sealUnder(plaintext []byte, name string, key keyring.SessionKey, header []b
 	if err := encoder.Close(); err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "compress")
 	}
+	encoder.Reset(nil) // lets go of w
+	encoders.Put(encoder)
 	if err := w.Close(); err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "encrypt")
 	}
@@ -51,6 +54,17 @@ func sealUnder(plaintext []byte, name string, key keyring.SessionKey, header []b
 // windowBytes is how far back the compressor looks: as far as zstd's own level 1,
 // and little enough to stay in a processor's cache.
 const windowBytes = 512 << 10
+
+// encoders are those of earlier objects: making one costs as much as a small object.
+var encoders sync.Pool //nolint:gochecknoglobals // of *zstd.Encoder; holds no state of anybody's
+
+func usedEncoder(out io.Writer) (*zstd.Encoder, error) {
+	if used, ok := encoders.Get().(*zstd.Encoder); ok {
+		used.Reset(out)
+		return used, nil
+	}
+	return NewEncoder(out)
+}
 
 // NewEncoder makes the compressor of everything sealed. Its frames carry no checksum
 // of their own: what surrounds them has better ones.
