@@ -14,7 +14,8 @@
 // the same key whoever pushes it, however often; another content under the same
 // file name is another key beside it, which push refuses and Inventory reports.
 // A tail piece holds only what was flushed since the piece before: shipping
-// costs what was written, not a segment every two seconds.
+// costs what was written, not a segment every two seconds. While segments fill up,
+// and are archived whole, within the tail's interval, it does not even stream.
 //
 // # Twice, half, late, on the wrong host
 //

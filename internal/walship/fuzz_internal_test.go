@@ -111,7 +111,7 @@ func FuzzReplicationMessage(f *testing.F) {
 func TestShipmentKeepsTheStream(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		tl := &tail{meter: &meter{}}
+		tl := &tail{meter: &meter{}, archiver: &Archiver{}}
 		tl.settings.SegmentSizeBytes = 1 << 20
 		start := wal.LSN(rapid.Uint64Range(0, 5<<20).Draw(t, "start"))
 		s := newShipment(tl, position{timeline: 1, from: start})

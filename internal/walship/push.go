@@ -174,8 +174,9 @@ func (a *Archiver) settleAll(key string, names []string) error {
 // recentSegments remembers what was archived lately, so that the tail does not
 // ship the rest of a segment that stores hold whole.
 type recentSegments struct {
-	mu   sync.Mutex
-	list []wal.Segment
+	mu     sync.Mutex
+	list   []wal.Segment
+	newest [2]time.Time // when the last two were
 }
 
 const rememberedSegments = 256
@@ -184,9 +185,18 @@ func (r *recentSegments) add(seg wal.Segment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, seg)
+	r.newest = [2]time.Time{time.Now(), r.newest[0]}
 	if len(r.list) > rememberedSegments {
 		r.list = slices.Delete(r.list, 0, len(r.list)-rememberedSegments)
 	}
+}
+
+// pace returns when the last segment was archived, and whether two were within the
+// interval: then nothing that is written waits much longer than that for a store.
+func (r *recentSegments) pace(now time.Time, interval time.Duration) (last time.Time, suffices bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.newest[0], now.Sub(r.newest[1]) < interval
 }
 
 func (r *recentSegments) has(seg wal.Segment) bool {

@@ -19,9 +19,10 @@ type shipment struct {
 	tli  wal.Timeline
 
 	mu      sync.Mutex
-	start   wal.LSN // of buffer: first byte that no store holds
-	buffer  []byte  // received and not safe
-	marks   []mark  // when that was
+	start   wal.LSN   // of buffer: first byte that no store holds
+	buffer  []byte    // received and not safe
+	marks   []mark    // when that was
+	since   time.Time // for the first mark: the bytes may be that old; zero: they are not
 	lastTry time.Time
 	shipper once
 
@@ -40,8 +41,11 @@ const (
 	mostMarks = 4096 // then bytes count as old as the last mark
 )
 
+// newShipment begins where the stream does. What it will get first may have been
+// written as long ago as the last segment was archived, while the tail rested.
 func newShipment(t *tail, where position) *shipment {
-	return &shipment{tail: t, tli: where.timeline, start: where.from, lastTry: time.Now()}
+	last, _ := t.archiver.recent.pace(time.Now(), 0)
+	return &shipment{tail: t, tli: where.timeline, start: where.from, since: last}
 }
 
 // take appends what the server sent. The stream has no holes: anything else than
@@ -65,6 +69,9 @@ func (s *shipment) take(m message) error {
 
 // note remembers when the bytes from a position on came.
 func (s *shipment) note(from wal.LSN, now time.Time) {
+	if !s.since.IsZero() {
+		now, s.since = s.since, time.Time{}
+	}
 	last := len(s.marks) - 1
 	if last < 0 || (last < mostMarks && now.Sub(s.marks[last].at) >= markEvery) {
 		s.marks = append(s.marks, mark{from, now})

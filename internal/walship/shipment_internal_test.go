@@ -19,7 +19,6 @@ func received(t *testing.T, length int) *shipment {
 		settings: settings.Settings{SegmentSizeBytes: testSegment, Tail: settings.Tail{Interval: 2 * time.Second}},
 		archiver: &Archiver{}, meter: &meter{},
 	}, position{1, testSegment})
-	s.lastTry = time.Now().Add(-time.Hour)
 	for at := 0; at < length; at += 100_000 {
 		data := bytes.Repeat([]byte{byte(at / 100_000)}, min(100_000, length-at))
 		if err := s.take(message{start: wal.LSN(testSegment + at), data: data}); err != nil {
@@ -81,5 +80,47 @@ func TestTailLetsGoOfArchivedSegments(t *testing.T) {
 	s.settle(5)
 	if !s.oldest().Equal(first.Add(time.Minute)) {
 		t.Errorf("the later bytes came at %s", s.oldest())
+	}
+}
+
+func TestTailRestsWhileSegmentsSuffice(t *testing.T) {
+	t.Parallel()
+	var recent recentSegments
+	const interval = time.Minute
+	if last, suffices := recent.pace(time.Now(), interval); suffices || !last.IsZero() {
+		t.Error("nothing was archived yet")
+	}
+	recent.add(wal.Segment{Timeline: 1, Number: 1})
+	if _, suffices := recent.pace(time.Now(), interval); suffices {
+		t.Error("one segment alone may be the last for long")
+	}
+	recent.add(wal.Segment{Timeline: 1, Number: 2})
+	last, suffices := recent.pace(time.Now(), interval)
+	if !suffices || time.Since(last) > interval {
+		t.Errorf("two in a minute: %v, the last at %s", suffices, last)
+	}
+	if _, suffices := recent.pace(time.Now().Add(interval), interval); suffices {
+		t.Error("segments of long ago suffice")
+	}
+}
+
+// What comes first after a rest may be as old as the last archived segment, and is
+// shipped as if it were.
+func TestTailGoesOnAfterARestAsIfItHadBeenThere(t *testing.T) {
+	t.Parallel()
+	archiver := &Archiver{}
+	archiver.recent.newest[0] = time.Now().Add(-1500 * time.Millisecond)
+	s := newShipment(&tail{
+		settings: settings.Settings{SegmentSizeBytes: testSegment, Tail: settings.Tail{Interval: 2 * time.Second}},
+		archiver: archiver, meter: &meter{},
+	}, position{1, testSegment})
+	if err := s.take(message{start: testSegment, data: []byte("first")}); err != nil {
+		t.Fatal(err)
+	}
+	if due, _ := s.due(time.Now()); due {
+		t.Error("shipped before the interval")
+	}
+	if due, _ := s.due(time.Now().Add(600 * time.Millisecond)); !due {
+		t.Error("waits a whole interval more")
 	}
 }

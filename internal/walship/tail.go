@@ -18,6 +18,8 @@ const (
 	bufferSegments  = 4 // the stream is not read further while this much waits for a store
 	handshakeLimit  = 20 * time.Second
 	receivePatience = 200 * time.Millisecond // the longest wait for a message before looking around
+	longestRest     = 10 * time.Second
+	restPoll        = 50 * time.Millisecond
 )
 
 // tail ships flushed WAL as it is written. It holds nothing on disk: the slot
@@ -30,12 +32,21 @@ type tail struct {
 	meter    *meter
 }
 
+// errSegmentsSuffice ends a session while segments fill up, and are archived whole,
+// faster than the tail would ship them. Every commit would wake the server's sender
+// and this process for bytes that nobody needs.
+var errSegmentsSuffice = errors.New("segments are archived faster than the tail ships")
+
 // run streams until ctx ends, reconnecting with growing pauses.
 func (t *tail) run(ctx context.Context) {
 	wait := tailFirstPause
 	for {
 		began := time.Now()
 		err := t.session(ctx)
+		if errors.Is(err, errSegmentsSuffice) {
+			t.rest(ctx)
+			continue
+		}
 		t.meter.update(func(s *Status) { s.TailRunning = false })
 		if ctx.Err() != nil {
 			return
@@ -50,6 +61,18 @@ func (t *tail) run(ctx context.Context) {
 			return
 		}
 		wait = min(2*wait, tailLongPause)
+	}
+}
+
+// rest waits while segments suffice. From time to time the tail goes on all the
+// same, if only to tell the slot what need not be kept.
+func (t *tail) rest(ctx context.Context) {
+	for until := time.Now().Add(longestRest); time.Now().Before(until); {
+		last, suffices := t.archiver.recent.pace(time.Now(), t.settings.Tail.Interval)
+		t.meter.pending(last) // what is not archived came after
+		if !suffices || !pause(ctx, restPoll) {
+			return
+		}
 	}
 }
 
@@ -175,6 +198,9 @@ func (t *tail) stream(ctx context.Context, link *replication, where position) (p
 	for !done {
 		if done, err = t.turn(ctx, link, s); err != nil {
 			return position{}, err
+		}
+		if _, suffices := t.archiver.recent.pace(time.Now(), t.settings.Tail.Interval); suffices && !done {
+			return position{}, errors.Join(errSegmentsSuffice, link.acknowledge(s.received(), s.safe()))
 		}
 	}
 	return t.handOver(ctx, link, s)
