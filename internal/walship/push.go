@@ -191,12 +191,25 @@ func (r *recentSegments) add(seg wal.Segment) {
 	}
 }
 
-// pace returns when the last segment was archived, and whether two were within the
-// interval: then nothing that is written waits much longer than that for a store.
-func (r *recentSegments) pace(now time.Time, interval time.Duration) (last time.Time, suffices bool) {
+// since is when the last segment but one was archived; zero before there were two.
+// What is not archived while the archiver keeps up was written after that.
+func (r *recentSegments) since() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.newest[0], now.Sub(r.newest[1]) < interval
+	return r.newest[1]
+}
+
+// aheadOfTail reports whether segments are archived faster than the tail ships, and
+// close behind the one that is being written: two within the interval, and at most
+// one more waiting. Segments of a backlog do not count, however many go by.
+func (r *recentSegments) aheadOfTail(writing wal.Segment, now time.Time, interval time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.list) < 2 || now.Sub(r.newest[1]) >= interval {
+		return false
+	}
+	last := r.list[len(r.list)-1]
+	return last.Timeline == writing.Timeline && writing.Number <= last.Number+2
 }
 
 func (r *recentSegments) has(seg wal.Segment) bool {

@@ -41,11 +41,10 @@ const (
 	mostMarks = 4096 // then bytes count as old as the last mark
 )
 
-// newShipment begins where the stream does. What it will get first may have been
-// written as long ago as the last segment was archived, while the tail rested.
+// newShipment begins where the stream does. What it gets first may have been written
+// while the tail rested: it counts as old as what is not archived can be.
 func newShipment(t *tail, where position) *shipment {
-	last, _ := t.archiver.recent.pace(time.Now(), 0)
-	return &shipment{tail: t, tli: where.timeline, start: where.from, since: last}
+	return &shipment{tail: t, tli: where.timeline, start: where.from, since: t.archiver.recent.since()}
 }
 
 // take appends what the server sent. The stream has no holes: anything else than

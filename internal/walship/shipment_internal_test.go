@@ -18,7 +18,7 @@ func received(t *testing.T, length int) *shipment {
 	s := newShipment(&tail{
 		settings: settings.Settings{SegmentSizeBytes: testSegment, Tail: settings.Tail{Interval: 2 * time.Second}},
 		archiver: &Archiver{}, meter: &meter{},
-	}, position{1, testSegment})
+	}, position{timeline: 1, from: testSegment})
 	for at := 0; at < length; at += 100_000 {
 		data := bytes.Repeat([]byte{byte(at / 100_000)}, min(100_000, length-at))
 		if err := s.take(message{start: wal.LSN(testSegment + at), data: data}); err != nil {
@@ -85,35 +85,42 @@ func TestTailLetsGoOfArchivedSegments(t *testing.T) {
 
 func TestTailRestsWhileSegmentsSuffice(t *testing.T) {
 	t.Parallel()
-	var recent recentSegments
 	const interval = time.Minute
-	if last, suffices := recent.pace(time.Now(), interval); suffices || !last.IsZero() {
-		t.Error("nothing was archived yet")
-	}
-	recent.add(wal.Segment{Timeline: 1, Number: 1})
-	if _, suffices := recent.pace(time.Now(), interval); suffices {
-		t.Error("one segment alone may be the last for long")
-	}
-	recent.add(wal.Segment{Timeline: 1, Number: 2})
-	last, suffices := recent.pace(time.Now(), interval)
-	if !suffices || time.Since(last) > interval {
-		t.Errorf("two in a minute: %v, the last at %s", suffices, last)
-	}
-	if _, suffices := recent.pace(time.Now().Add(interval), interval); suffices {
-		t.Error("segments of long ago suffice")
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		archived []uint64
+		writing  wal.Segment
+		after    time.Duration
+		rests    bool
+	}{
+		"nothing archived":        {writing: wal.Segment{Timeline: 1, Number: 7}},
+		"one alone":               {archived: []uint64{6}, writing: wal.Segment{Timeline: 1, Number: 7}},
+		"two, the last one":       {archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
+		"two, one more waits":     {archived: []uint64{4, 5}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
+		"of a backlog":            {archived: []uint64{1, 2, 3, 4}, writing: wal.Segment{Timeline: 1, Number: 7}},
+		"on another timeline":     {archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 2, Number: 7}},
+		"two, but not since long": {archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, after: 2 * interval},
+	} {
+		var recent recentSegments
+		for _, number := range tt.archived {
+			recent.add(wal.Segment{Timeline: 1, Number: number})
+		}
+		if got := recent.aheadOfTail(tt.writing, now.Add(tt.after), interval); got != tt.rests {
+			t.Errorf("%s: rests %v", name, got)
+		}
 	}
 }
 
-// What comes first after a rest may be as old as the last archived segment, and is
-// shipped as if it were.
+// What comes first after a rest may be as old as the last archived segment but one,
+// and is shipped as if it were.
 func TestTailGoesOnAfterARestAsIfItHadBeenThere(t *testing.T) {
 	t.Parallel()
 	archiver := &Archiver{}
-	archiver.recent.newest[0] = time.Now().Add(-1500 * time.Millisecond)
+	archiver.recent.newest[1] = time.Now().Add(-1500 * time.Millisecond)
 	s := newShipment(&tail{
 		settings: settings.Settings{SegmentSizeBytes: testSegment, Tail: settings.Tail{Interval: 2 * time.Second}},
 		archiver: archiver, meter: &meter{},
-	}, position{1, testSegment})
+	}, position{timeline: 1, from: testSegment})
 	if err := s.take(message{start: testSegment, data: []byte("first")}); err != nil {
 		t.Fatal(err)
 	}

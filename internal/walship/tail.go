@@ -18,7 +18,6 @@ const (
 	bufferSegments  = 4 // the stream is not read further while this much waits for a store
 	handshakeLimit  = 20 * time.Second
 	receivePatience = 200 * time.Millisecond // the longest wait for a message before looking around
-	longestRest     = 10 * time.Second
 	restPoll        = 50 * time.Millisecond
 )
 
@@ -64,13 +63,14 @@ func (t *tail) run(ctx context.Context) {
 	}
 }
 
-// rest waits while segments suffice. From time to time the tail goes on all the
-// same, if only to tell the slot what need not be kept.
+// rest waits while segments go on being archived, for an interval at most: then a
+// new session asks the server how far it has written, and whether that still suffices.
 func (t *tail) rest(ctx context.Context) {
-	for until := time.Now().Add(longestRest); time.Now().Before(until); {
-		last, suffices := t.archiver.recent.pace(time.Now(), t.settings.Tail.Interval)
-		t.meter.pending(last) // what is not archived came after
-		if !suffices || !pause(ctx, restPoll) {
+	interval := t.settings.Tail.Interval
+	for until := time.Now().Add(interval); time.Now().Before(until); {
+		since := t.archiver.recent.since()
+		t.meter.pending(since)
+		if time.Since(since) >= interval || !pause(ctx, restPoll) {
 			return
 		}
 	}
@@ -103,6 +103,7 @@ func (t *tail) session(ctx context.Context) error {
 type position struct {
 	timeline wal.Timeline
 	from     wal.LSN
+	flushed  wal.LSN // the server's own position when it was asked; zero: it was not
 }
 
 func (t *tail) dial(ctx context.Context) (*replication, position, error) {
@@ -147,7 +148,7 @@ func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (
 		kept = t.resumable(kept, segmentStart, id.flushed)
 	}
 	if id.timeline == 1 || kept >= segmentStart {
-		return position{id.timeline, kept}, nil
+		return position{id.timeline, kept, id.flushed}, nil
 	}
 	text, err := link.history(ctx, id.timeline)
 	if err != nil {
@@ -157,7 +158,7 @@ func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (
 	if err != nil {
 		return position{}, err
 	}
-	return position{history.Path().TimelineAt(kept), kept}, nil
+	return position{history.Path().TimelineAt(kept), kept, id.flushed}, nil
 }
 
 // resumable returns where to go on when the slot's position lies before the
@@ -199,7 +200,8 @@ func (t *tail) stream(ctx context.Context, link *replication, where position) (p
 		if done, err = t.turn(ctx, link, s); err != nil {
 			return position{}, err
 		}
-		if _, suffices := t.archiver.recent.pace(time.Now(), t.settings.Tail.Interval); suffices && !done {
+		writing := t.settings.SegmentSizeBytes.SegmentAt(where.timeline, max(where.flushed, s.received()))
+		if !done && t.archiver.recent.aheadOfTail(writing, time.Now(), t.settings.Tail.Interval) {
 			return position{}, errors.Join(errSegmentsSuffice, link.acknowledge(s.received(), s.safe()))
 		}
 	}
@@ -245,7 +247,7 @@ func (t *tail) handOver(ctx context.Context, link *replication, s *shipment) (po
 		return position{}, err
 	}
 	size := t.settings.SegmentSizeBytes
-	return position{next, size.Start(size.SegmentAt(next, s.received()))}, nil
+	return position{timeline: next, from: size.Start(size.SegmentAt(next, s.received()))}, nil
 }
 
 // once runs f in the background at most one at a time.
