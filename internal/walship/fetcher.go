@@ -22,7 +22,7 @@ type Fetcher struct {
 	place    place
 	stores   []store.Store
 	keys     keyring.KeySource
-	only     map[string]bool // nil: everything
+	only     wanted
 	repairs  *repairsLog
 	report   *reporter
 	meter    *meter
@@ -86,10 +86,15 @@ func (f *Fetcher) fetch(ctx context.Context, name, path string) error {
 	if err != nil {
 		return err
 	}
+	if file.Kind == wal.FileHistory && file.Timeline == 1 {
+		// A promotion asks for its parent's history, and that of the first timeline exists
+		// nowhere (src/backend/access/transam/timeline.c).
+		return failure.Wrap(failure.NotFound, errAbsent, "timeline 1 has no history file")
+	}
 	if file.Kind != wal.FileSegment {
 		content, err := f.patiently(ctx, name, func() ([]byte, error) { return f.archived(ctx, file, name) })
 		if err != nil {
-			return err
+			return f.unheard(file, name, err)
 		}
 		return f.write(target, content)
 	}
@@ -103,6 +108,25 @@ func (f *Fetcher) fetch(ctx context.Context, name, path string) error {
 	}
 	f.meter.update(func(s *Status) { s.Fetched++ })
 	return f.write(target, content)
+}
+
+// unheard returns err, or that a file is absent although a store did not say so. Only
+// the history of a timeline later than the whole recovery is: PostgreSQL asks for it
+// when it is promoted, to give its own timeline a number that no other has. The log of
+// repairs says which store may hold another timeline of that number.
+func (f *Fetcher) unheard(file wal.FileName, name string, err error) error {
+	var half *partlyAbsentError
+	if file.Kind != wal.FileHistory || !errors.As(err, &half) || !f.only.passes(f.place, file.Timeline) {
+		return err
+	}
+	noted := f.repairs.add(Repair{
+		At: time.Now().UTC(), Object: name, Store: half.silent,
+		Reason: "it did not answer, and no other store has it: a timeline of this number that only this store knows would be there twice",
+	})
+	if noted != nil {
+		return noted
+	}
+	return failure.Wrap(failure.NotFound, errAbsent, "%s is in no store that answers", name)
 }
 
 // patiently repeats get while stores do not answer, as long as the settings say.
@@ -136,14 +160,19 @@ func (f *Fetcher) segment(ctx context.Context, file wal.FileName) ([]byte, error
 // archived fetches a file as PostgreSQL archived it, from the first store that
 // gives a good copy. A bad copy is stepped over and recorded.
 func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) ([]byte, error) {
+	versions := f.place.versions(file, name)
+	if f.only.lacks(file.Kind, versions) {
+		return nil, failure.Wrap(failure.NotFound, errAbsent, "%s is no part of what this recovery was given", name)
+	}
 	var trouble troubles
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for seen := range sight(ctx, f.stores, f.place, f.place.versions(file, name)) {
+	for seen := range sight(ctx, f.stores, f.place, versions) {
 		if seen.err != nil {
-			trouble.add(seen.err)
+			trouble.silence(seen.from.Name(), seen.err)
 			continue
 		}
+		trouble.absent = trouble.absent || len(seen.objects) == 0
 		seen.objects = slices.DeleteFunc(seen.objects, f.beyond)
 		if contents := distinct(seen.objects); contents > 1 {
 			trouble.add(failure.New(failure.Exists, "store %s holds %d different contents of %s", seen.from.Name(), contents, name).
@@ -164,11 +193,8 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 	return nil, trouble.verdict(name)
 }
 
-// beyond says that obj is not one this recovery may use. History files are not
-// sealed, and so never asked for.
-func (f *Fetcher) beyond(obj object) bool {
-	return f.only != nil && suffixOf(obj.File.Kind) == sealedSuffix && !f.only[obj.Key]
-}
+// beyond says that obj is not one this recovery may use.
+func (f *Fetcher) beyond(obj object) bool { return f.only.bars(obj.File.Kind, obj.Key) }
 
 // distinct counts different contents; versions of one key are one content.
 func distinct(objects []object) int {

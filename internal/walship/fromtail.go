@@ -73,6 +73,9 @@ func (f *Fetcher) sightPieces(ctx context.Context, seg wal.Segment) ([]sightedPi
 			byKey[obj.Key].copies = append(byKey[obj.Key].copies, copyOf{seen.from, obj})
 		}
 	}
+	if f.only != nil && len(byKey) == f.only.below(f.place.pieces(seg)) {
+		trouble = troubles{} // all that counts is there, whatever a silent store holds
+	}
 	pieces := make([]sightedPiece, 0, len(byKey))
 	for _, piece := range byKey {
 		pieces = append(pieces, *piece)
@@ -145,9 +148,12 @@ func (f *Fetcher) mayPad(ctx context.Context, seg wal.Segment) error {
 	if f.settings.Fetch.TailTimeline != seg.Timeline {
 		return failure.Wrap(failure.NotFound, errAbsent, "%s is in no store as a whole segment, and fetch.tail_timeline does not allow an unfinished one", name)
 	}
-	later, err := f.laterThan(ctx, seg)
-	if err != nil {
-		return err
+	later := f.only.behind(f.place, seg)
+	if f.only == nil {
+		var err error
+		if later, err = f.laterThan(ctx, seg); err != nil {
+			return err
+		}
 	}
 	if later != "" {
 		return failure.New(failure.WALGap, "%s is in no store as a whole segment, but later WAL of timeline %d is: %s", name, seg.Timeline, later).
@@ -170,7 +176,7 @@ func (f *Fetcher) laterThan(ctx context.Context, seg wal.Segment) (string, error
 					return "", failure.Wrap(failure.Unavailable, err, "look behind %s in %s", name, from.Name())
 				}
 				parsed, err := f.place.parse(obj.Key)
-				if err == nil && !f.beyond(parsed) && (parsed.File.Kind == wal.FileSegment || parsed.File.Kind == wal.FileTail) {
+				if err == nil && (parsed.File.Kind == wal.FileSegment || parsed.File.Kind == wal.FileTail) {
 					return obj.Key, nil
 				}
 			}

@@ -77,6 +77,25 @@ var errAbsent = errors.New("every store was asked and answered")
 // object that was listed and then gone is trouble, never absence.
 type troubles struct {
 	corrupt, unanswered error
+	silent              string // the store that did not answer
+	absent              bool   // a store answered that it has none
+}
+
+// partlyAbsentError is why nobody can tell whether something exists: no store that
+// answered has it, and one did not answer.
+type partlyAbsentError struct {
+	silent string
+	cause  error
+}
+
+func (e *partlyAbsentError) Error() string { return e.cause.Error() }
+func (e *partlyAbsentError) Unwrap() error { return e.cause }
+
+// silence adds what came instead of a store's answer.
+func (t *troubles) silence(from string, err error) {
+	if t.add(err); t.silent == "" && t.unanswered != nil {
+		t.silent = from
+	}
 }
 
 func (t *troubles) add(err error) {
@@ -99,7 +118,11 @@ func firstOf(one, other error) error {
 // verdict returns the gravest trouble, or NotFound when there was none.
 func (t *troubles) verdict(what string) error {
 	if t.unanswered != nil {
-		return failure.Wrap(failure.Unavailable, t.unanswered, "cannot tell whether %s exists", what)
+		cause := t.unanswered
+		if t.absent && t.corrupt == nil && t.silent != "" {
+			cause = &partlyAbsentError{silent: t.silent, cause: cause}
+		}
+		return failure.Wrap(failure.Unavailable, cause, "cannot tell whether %s exists", what)
 	}
 	if t.corrupt != nil {
 		return failure.Wrap(failure.ClassOf(t.corrupt), t.corrupt, "no store has a good copy of %s", what)

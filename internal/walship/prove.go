@@ -3,6 +3,7 @@ package walship
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -156,7 +157,8 @@ const headersAtOnce = 32
 
 // KeyRequests reads the key header of every object, from the first store that
 // gives it, so that a key holder can release the session keys. It reads some
-// kilobytes of each, not the object.
+// kilobytes of each, not the object. A store that did not show the object when it was
+// located is asked last: one that is silent would be waited for with every object.
 func KeyRequests(ctx context.Context, c Cluster, objects []Located) ([]keyring.ReleaseItem, error) {
 	items := make([]keyring.ReleaseItem, len(objects))
 	reading, ctx := errgroup.WithContext(ctx)
@@ -176,7 +178,7 @@ func KeyRequests(ctx context.Context, c Cluster, objects []Located) ([]keyring.R
 
 func readHeader(ctx context.Context, c Cluster, obj Located) ([]byte, error) {
 	var trouble troubles
-	for _, from := range c.Stores {
+	for _, from := range namedFirst(c.Stores, obj.Stores) {
 		length := min(obj.SizeBytes, keyring.MaxHeaderBytes+1024)
 		body, _, err := from.Get(ctx, obj.Key, store.GetOptions{LengthBytes: length})
 		if err != nil {
@@ -196,6 +198,19 @@ func readHeader(ctx context.Context, c Cluster, obj Located) ([]byte, error) {
 		trouble.add(err)
 	}
 	return nil, trouble.verdict(obj.Key)
+}
+
+// namedFirst returns stores in their order, those that are named before the others.
+func namedFirst(stores []store.Store, names []string) []store.Store {
+	var first, last []store.Store
+	for _, one := range stores {
+		if slices.Contains(names, one.Name()) {
+			first = append(first, one)
+		} else {
+			last = append(last, one)
+		}
+	}
+	return append(first, last...)
 }
 
 // openWhole reads and opens one object.
