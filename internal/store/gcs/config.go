@@ -87,7 +87,8 @@ func NewClient(ctx context.Context, cfg Config) (*storage.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := transport.New(transport.Options{RootCAs: roots})
+	patience := &transport.Patience{}
+	base := patience.Watch(transport.New(transport.Options{RootCAs: roots}))
 	authenticated, err := htransport.NewTransport(ctx, base, auth...)
 	if err != nil {
 		return nil, failure.Wrap(failure.Forbidden, err, "load Google credentials of store %s", cfg.Name)
@@ -106,7 +107,7 @@ func NewClient(ctx context.Context, cfg Config) (*storage.Client, error) {
 		storage.WithMaxAttempts(maxAttempts),
 		// Every call here is made safe to repeat: by a precondition, or by its nature.
 		storage.WithPolicy(storage.RetryAlways),
-		storage.WithErrorFunc(worthRepeating),
+		storage.WithErrorFunc(func(err error) bool { return !patience.Over() && worthRepeating(err) }),
 	)
 	return client, nil
 }

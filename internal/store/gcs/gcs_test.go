@@ -115,6 +115,14 @@ func TestServerDownIsUnavailable(t *testing.T) {
 	}
 }
 
+func TestServerDownIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, true)
+	s := open(t, configFor(server))
+	server.Stop()
+	suite.WaitedForOnce(t, s)
+}
+
 func TestVersionThatIsNoGenerationIsNotFound(t *testing.T) {
 	t.Parallel()
 	s := open(t, configFor(startServer(t, true)))

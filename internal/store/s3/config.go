@@ -119,8 +119,9 @@ func NewClient(ctx context.Context, cfg Config) (*s3.Client, error) {
 }
 
 func tune(o *s3.Options, cfg Config, roots *x509.CertPool) {
+	patience := &transport.Patience{}
 	o.HTTPClient = &http.Client{
-		Transport: transport.New(transport.Options{RootCAs: roots}),
+		Transport: patience.Watch(transport.New(transport.Options{RootCAs: roots})),
 		// A redirect means the wrong region; following it would drop the signature.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -134,6 +135,12 @@ func tune(o *s3.Options, cfg Config, roots *x509.CertPool) {
 	o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 		r.MaxAttempts, r.MaxBackoff = maxAttempts, maxBackoff
+		r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(error) aws.Ternary {
+			if patience.Over() {
+				return aws.FalseTernary
+			}
+			return aws.UnknownTernary // the SDK's own list says
+		})}, r.Retryables...)
 		// The SDK's token bucket ends retries for all transfers after a burst of
 		// failures, which is when a recovery needs them. Attempts stay bounded.
 		r.RateLimiter = ratelimit.None

@@ -133,6 +133,14 @@ func TestServerDownIsUnavailable(t *testing.T) {
 	}
 }
 
+func TestServerDownIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	server := startServer(t)
+	s := open(t, configFor(server, plainBucket))
+	server.Stop()
+	suite.WaitedForOnce(t, s)
+}
+
 // A byte flipped on the server's disk, behind its back.
 func TestFlippedByteIsCorrupt(t *testing.T) {
 	t.Parallel()
