@@ -32,4 +32,13 @@ type Proposed struct {
 	Sets      int                 `json:"sets"`                // seen in all stores
 	Newest    *recovery.Heartbeat `json:"newest,omitempty"`    // newest heartbeat kept outside the database
 	Anomalies []string            `json:"anomalies,omitempty"` // at most 50: what the stores disagree about
+
+	// Unanswered are the stores that did not answer: what they hold is not known.
+	Unanswered []Unanswered `json:"unanswered,omitempty"`
+}
+
+// Unanswered is a store that did not answer.
+type Unanswered struct {
+	Store string `json:"store"`
+	Why   string `json:"why"`
 }

@@ -49,7 +49,7 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 		return Proposed{}, err
 	}
 	survey.cutAt(in.Fenced)
-	out := Proposed{Sets: len(survey.Sets), Newest: survey.NewestBeat(), Anomalies: survey.Anomalies}
+	out := Proposed{Sets: len(survey.Sets), Newest: survey.NewestBeat(), Anomalies: survey.Anomalies, Unanswered: survey.Unanswered}
 	target := in.Target
 	if target == nil {
 		proposal, err := recovery.Propose(in.Onsets, survey.Heartbeats, in.Unsearched)
@@ -74,5 +74,8 @@ func (a *Activities) propose(ctx context.Context, in ProposeInput) (Proposed, er
 		Target: aimed, SystemID: in.SystemID, Sets: survey.Sets, WAL: survey.WAL,
 		Heartbeats: survey.Heartbeats, RestorePoints: append(points, in.RestorePoints...), Now: time.Now().UTC(),
 	})
+	for _, one := range out.Unanswered { // approvers see the choice, and nothing else of what the stores said
+		out.Choice.Why = append(out.Choice.Why, "store "+one.Store+" did not answer: what it alone holds was not considered, and all that is needed is in the others")
+	}
 	return out, err
 }

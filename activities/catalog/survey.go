@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,10 +32,11 @@ type Survey struct {
 	WAL        recovery.WALInventory
 	Heartbeats []recovery.Heartbeat
 	Anomalies  []string
+	Unanswered []Unanswered // stores that did not answer, by name; what they hold is not known
 }
 
 // Take surveys the stores for the cluster with the given system identifier.
-// A store that does not answer is an anomaly; when none answers it is an error.
+// A store that does not answer is named; when none answers it is an error.
 func Take(ctx context.Context, s Shelves, system wal.SystemID) (Survey, error) {
 	var survey Survey
 	listing, err := archive.List(ctx, s.Stores, s.Source, s.Trust)
@@ -127,8 +129,8 @@ func (s *Survey) addListing(listing *archive.Listing) {
 	for _, anomaly := range listing.Anomalies {
 		s.note("set %s: %s in store %s: %s", anomaly.Set, anomaly.Kind, anomaly.Store, anomaly.Detail)
 	}
-	for name, err := range listing.Unreachable {
-		s.note("store %s does not answer; what it holds is not known: %s", name, err)
+	for _, name := range slices.Sorted(maps.Keys(listing.Unreachable)) {
+		s.missed(name, listing.Unreachable[name].Error())
 	}
 }
 
@@ -153,7 +155,14 @@ func (s *Survey) addInventory(found walship.Inventory) {
 		s.note("WAL: %s in store %s: %s %s", anomaly.Kind, anomaly.Store, anomaly.Key, anomaly.Detail)
 	}
 	for _, name := range found.Unanswered {
-		s.note("store %s does not answer; the WAL it holds is not known", name)
+		s.missed(name, "its WAL could not be listed")
+	}
+}
+
+// missed notes a store that did not answer, once.
+func (s *Survey) missed(name, why string) {
+	if !slices.ContainsFunc(s.Unanswered, func(known Unanswered) bool { return known.Store == name }) {
+		s.Unanswered = append(s.Unanswered, Unanswered{Store: name, Why: why})
 	}
 }
 

@@ -143,6 +143,9 @@ func (a *Activities) acquire(ctx context.Context, in AcquireIn) (Lease, error) {
 		ballot.Lost = silent(ballot.Views)
 	}
 	token, err := tokenFor(ballot, in.Holder)
+	if failure.Is(err, failure.Unavailable) && len(ballot.Lost) < len(a.Stores) {
+		return Lease{}, onYourWord(err)
+	}
 	if err != nil {
 		return Lease{}, err
 	}
@@ -152,6 +155,13 @@ func (a *Activities) acquire(ctx context.Context, in AcquireIn) (Lease, error) {
 		return lease, err
 	}
 	return lease, a.confirm(ctx, lease)
+}
+
+// onYourWord says what a person may do about stores that do not answer.
+func onYourWord(err error) error {
+	return failure.New(failure.Unavailable, "%s", err).
+		WithHint("when it answers again (starter plan check --live): starter resolve --retry; or, where you know that nobody acts through it: starter resolve --skip, " +
+			"which goes on with the stores that answer")
 }
 
 // tokenFor returns the token that holder may claim: its own live one, so that a

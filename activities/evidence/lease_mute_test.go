@@ -13,6 +13,7 @@ import (
 
 	stored "github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/storetest/memory"
 )
@@ -62,6 +63,8 @@ func TestLeaseWithAMuteStore(t *testing.T) {
 				in := stored.AcquireIn{Service: "db", Holder: "run a", TTL: time.Hour}
 				err := step(func(ctx context.Context) error { _, err := a.AcquireLease(ctx, in); return err })
 				require.Equal(t, failure.Unavailable, classOf(err), "%v", err)
+				require.ErrorContains(t, err, "none came from mute")
+				require.Contains(t, failure.HintOf(boundary.In(err)), "starter resolve --skip")
 				in.Partial = true
 				var lease stored.Lease
 				require.NoError(t, step(func(ctx context.Context) (err error) { lease, err = a.AcquireLease(ctx, in); return err }))

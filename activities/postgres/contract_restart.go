@@ -20,6 +20,8 @@ type PromoteInput struct {
 type Promoted struct {
 	Identity Identity `json:"identity"`
 	Switch   wal.LSN  `json:"switch"` // where the new timeline begins
+	// Repairs is the log of Replayed.Repairs, with what the promotion added.
+	Repairs []string `json:"repairs,omitempty"`
 }
 
 // SwapInput cuts over between the damaged and the restored cluster.

@@ -154,6 +154,7 @@ func (a *Activities) promote(ctx context.Context, in PromoteInput) (Promoted, er
 	}
 	return Promoted{
 		Identity: Identity{SystemID: identity.SystemID, Timeline: done.Timeline, Incarnation: identity.Incarnation}, Switch: done.Switch,
+		Repairs: feed.repairs(),
 	}, nil
 }
 

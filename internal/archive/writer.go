@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,8 +106,9 @@ func (w *Writer) follow(ctx context.Context) error {
 		return err
 	}
 	if len(listing.Unreachable) > len(w.cfg.Stores)-w.cfg.MinStores {
-		return failure.New(failure.Unavailable, "list sets of %s: %d of %d stores do not answer", w.cfg.Source,
-			len(listing.Unreachable), len(w.cfg.Stores))
+		return failure.New(failure.Unavailable, "list sets of %s: %s of %d stores did not answer, and a set is made in %d or not at all", w.cfg.Source,
+			strings.Join(slices.Sorted(maps.Keys(listing.Unreachable)), ", "), len(w.cfg.Stores), w.cfg.MinStores).
+			WithHint("see which stores answer: starter plan check --live")
 	}
 	w.base = base{counter: 1, kind: Full}
 	for _, set := range listing.Sets {

@@ -3,6 +3,7 @@ package recovery
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -105,21 +106,26 @@ func (b Ballot) MayAct(holder string, token uint64, margin time.Duration) error 
 // count returns the views that answered and the majority of the stores that count.
 func (b Ballot) count() ([]LeaseView, int, error) {
 	var readable []LeaseView
+	var silent []string
 	seen := map[string]bool{}
 	for _, view := range b.Views {
 		if view.Store == "" || seen[view.Store] {
 			return nil, 0, failure.Invalid("lease.views", "store %q is named twice or not at all", view.Store)
 		}
 		seen[view.Store] = true
-		if view.Readable && !b.lost(view.Store) {
+		switch {
+		case b.lost(view.Store):
+		case view.Readable:
 			readable = append(readable, view)
+		default:
+			silent = append(silent, view.Store)
 		}
 	}
 	electors := b.electors()
 	quorum := electors/2 + 1
 	if electors == 0 || len(readable) < quorum {
-		return nil, 0, failure.New(failure.Unavailable, "%d of %d stores answered, %d are needed to know who holds the lease",
-			len(readable), electors, quorum).WithHint("see which stores answer: starter plan check --live")
+		return nil, 0, failure.New(failure.Unavailable, "%d of %d stores answered, %d are needed to know who holds the lease: none came from %s",
+			len(readable), electors, quorum, strings.Join(silent, ", ")).WithHint("see which stores answer: starter plan check --live")
 	}
 	return readable, quorum, nil
 }

@@ -53,7 +53,7 @@ func TestLeaseState(t *testing.T) {
 		})
 	}
 	_, err := recovery.Ballot{Views: []recovery.LeaseView{view("s3", 1), silent("gcs")}}.State()
-	expect(t, err, failure.Unavailable, "1 of 2 stores answered")
+	expect(t, err, failure.Unavailable, "1 of 2 stores answered, 2 are needed to know who holds the lease: none came from gcs")
 	_, err = recovery.Ballot{Views: []recovery.LeaseView{view("s3", 1, record(math.MaxUint64, "eve", 9))}}.State()
 	expect(t, err, failure.Corrupt, "there is none after it")
 }

@@ -2,6 +2,7 @@ package databasecorruption
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,6 +128,11 @@ func (r *run) repairs(summary runbook.Summary) []report.Repair {
 	for _, detail := range append(r.fetched.Repairs, r.replayed.Repairs...) {
 		repairs = append(repairs, report.Repair{At: summary.EndedAt, Title: "Taken from another store", Detail: detail})
 	}
+	for _, detail := range r.promoted.Repairs {
+		if !slices.Contains(r.replayed.Repairs, detail) {
+			repairs = append(repairs, report.Repair{At: summary.EndedAt, Title: "Promoted without a store's answer", Detail: detail})
+		}
+	}
 	return repairs
 }
 
@@ -138,6 +144,14 @@ func (r *run) issues(summary runbook.Summary) []report.Issue {
 	}
 	for _, finding := range summary.Findings {
 		issues = append(issues, report.Issue{Title: finding, Severity: "Medium", Impact: "The run went on.", Resolution: "See the timeline."})
+	}
+	for _, one := range r.proposed.Unanswered {
+		issues = append(issues, report.Issue{
+			Title: "Store " + one.Store + " did not answer", Severity: "High",
+			Impact: "Everything was taken from the other stores; what it alone holds was not considered. " + one.Why,
+			Resolution: "When it answers (starter plan check --live) the WAL it lacks is brought there by itself. " +
+				"Sets: starter backup create makes the next in every store.",
+		})
 	}
 	for _, anomaly := range r.proposed.Anomalies {
 		issues = append(issues, report.Issue{Title: "The stores disagree", Severity: "High", Impact: anomaly, Resolution: "starter backup verify"})
@@ -170,6 +184,9 @@ func (r *run) nextSteps(summary runbook.Summary) []string {
 		return []string{"Decide how to go on: starter status shows where the run stopped."}
 	}
 	steps := []string{r.whereDamaged()}
+	if r.backup.Set.ID == "" {
+		steps = append(steps, "Back up the recovered database, of which there is no set yet, on its host: starter backup create --database "+r.plan.Database.Name)
+	}
 	if len(r.checked.Loss.Tables) > 0 {
 		steps = append(steps, "Bring over from it the work listed under what was lost, where it is sound.")
 	}

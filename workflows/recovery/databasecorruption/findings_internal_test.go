@@ -1,13 +1,16 @@
 package databasecorruption
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/terragonlabs/holdfast/activities/catalog"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/runbook"
 )
 
 // TestEveryMeasureIsNamed: who reads that it does not perform as before sees
@@ -50,4 +53,30 @@ func TestWhatWasNotCheckedIsUnknown(t *testing.T) {
 			require.Equal(t, tt.evidence, r.integrityEvidence())
 		})
 	}
+}
+
+// TestSilentStoreIsInTheReport: which store did not answer, what was done without it,
+// and what is left to do about it.
+func TestSilentStoreIsInTheReport(t *testing.T) {
+	t.Parallel()
+	r := &run{}
+	r.proposed.Unanswered = []catalog.Unanswered{{Store: "far", Why: "connection refused"}}
+	r.replayed.Repairs = []string{"a part of store far: damaged"}
+	r.promoted.Repairs = []string{"a part of store far: damaged", "00000002.history of store far: it did not answer"}
+	summary := runbook.Summary{Outcome: runbook.Recovered}
+
+	issues := r.issues(summary)
+	require.Len(t, issues, 1)
+	require.Equal(t, "Store far did not answer", issues[0].Title)
+	require.Contains(t, issues[0].Impact, "connection refused")
+	require.Contains(t, issues[0].Resolution, "starter plan check --live")
+
+	repairs := r.repairs(summary)
+	require.Len(t, repairs, 2, "what both steps list is told once")
+	require.Equal(t, "Promoted without a store's answer", repairs[1].Title)
+
+	backUp := "starter backup create"
+	require.Contains(t, strings.Join(r.nextSteps(summary), "\n"), backUp, "it was not backed up")
+	r.backup.Set.ID = "set"
+	require.NotContains(t, strings.Join(r.nextSteps(summary), "\n"), backUp)
 }
