@@ -3,6 +3,7 @@ package databasecorruption_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,6 +57,30 @@ func TestL14NoWritesBeforeNewBackupsFlow(t *testing.T) {
 			require.Contains(t, b.report(), row.report)
 		})
 	}
+}
+
+// TestPeopleAreAskedSoonAboutASilentStore: a set is in every store or is none, and the
+// application does not write before somebody says that it may without one.
+func TestPeopleAreAskedSoonAboutASilentStore(t *testing.T) {
+	t.Parallel()
+	down := failure.New(failure.Unavailable, "store far did not answer")
+	b := newBench(t, shipped(t))
+	b.world.fail["postgres.BackUp"] = slices.Repeat([]error{down}, 6)
+	b.answerFailure(approval.Skip)
+	require.NoError(t, b.run())
+	require.Contains(t, b.report(), "| New backups flow | Unknown |", "they were asked before it was tried for long")
+	require.Greater(t, b.succeeded("Resume application writes"), -1)
+	var began, failed time.Time
+	for _, entry := range b.entries() {
+		switch {
+		case entry.Title != "Take a new base backup":
+		case entry.Kind == evidence.StepStarted:
+			began = entry.At
+		case entry.Kind == evidence.StepFailed:
+			failed = entry.At
+		}
+	}
+	require.WithinRange(t, failed, began, began.Add(time.Minute))
 }
 
 // succeeded returns where on the timeline the step of that title succeeded; -1: nowhere.
