@@ -43,8 +43,10 @@ type RestoreConfig struct {
 	// workspace keeps it, so that running again checks and changes nothing.
 	Workspace string
 
-	// ReadBack reads what was written from the target again and compares it. Without
-	// it the caller has somebody else do so, or only what was in memory is proved.
+	// ReadBack reads what was written from the target again and compares it, as the
+	// next reader would: through the system's page cache. It finds what went to a wrong
+	// place or was written over since, not what a disk fails to keep after the sync.
+	// Without it the caller has somebody else do so, or only what was in memory is proved.
 	ReadBack bool
 
 	Workers  int // default: processors + 1, at most 4

@@ -70,8 +70,8 @@ func wantCRC(entry *Entry, got uint32) error {
 }
 
 // check compares every file with its checksum, and where ReadBack asks for it what
-// is on disk of those written. Files written last are checked here too, in memory;
-// writeLast reads them back.
+// the target holds of those written. Files written last are checked here too, in
+// memory; writeLast reads them back.
 func (r *restore) check(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.cfg.Workers)
