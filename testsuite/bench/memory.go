@@ -6,20 +6,26 @@ import (
 	"slices"
 )
 
-const smaller = 10 // times less data in the second lab
+// Two labs of their own, around the size of the others: what is compared is ten times
+// the data, where even the smaller is more than buffers can hold.
+const (
+	largeNumerator    = 2
+	smallDenominator  = 5
+	largeMemorySuffix = ", twice the data"
+	smallMemorySuffix = ", a fifth of the data"
+)
 
-// measureMemory compares the highest memory of backups and restores at the full
-// size with that at a tenth of it.
+// measureMemory compares the highest memory of backups and restores with that at a
+// tenth of the data.
 func measureMemory(ctx context.Context, w *workshop, f *findings) error {
-	l, err := w.ready(ctx)
+	if err := w.closeLab(); err != nil { // its disk space is needed
+		return err
+	}
+	small, err := w.memoryAt(ctx, f, w.options.sizeBytes/smallDenominator, smallMemorySuffix)
 	if err != nil {
 		return err
 	}
-	large, err := l.memory(ctx, f, "")
-	if err != nil {
-		return err
-	}
-	small, err := w.smallMemory(ctx, f)
+	large, err := w.memoryAt(ctx, f, w.options.sizeBytes*largeNumerator, largeMemorySuffix)
 	if err != nil {
 		return err
 	}
@@ -38,13 +44,13 @@ func measureMemory(ctx context.Context, w *workshop, f *findings) error {
 	return nil
 }
 
-func (w *workshop) smallMemory(ctx context.Context, f *findings) (found map[string]float64, err error) {
-	small, err := w.openLab(ctx, w.options.sizeBytes/smaller)
+func (w *workshop) memoryAt(ctx context.Context, f *findings, sizeBytes int64, suffix string) (found map[string]float64, err error) {
+	l, err := w.openLab(ctx, sizeBytes)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, small.Close()) }()
-	return small.memory(ctx, f, ", a tenth")
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return l.memory(ctx, f, suffix)
 }
 
 // memory returns the highest resident size, in MiB, of each kind of work.

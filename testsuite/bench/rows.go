@@ -71,17 +71,17 @@ type group struct {
 	measure func(context.Context, *workshop, *findings) error
 }
 
-// groups are in an order that lets later ones use what earlier ones left, and
-// leaves those that grow the database to the end.
+// groups are in an order that lets later ones use what earlier ones left. Those that
+// grow the database come late, and last those that have a stack of their own.
 func groups() []group {
 	return []group{
 		{"backup", []string{rowBackupFile, rowBackupCloud, rowBackupS3, rowBackupTar}, measureBackups},
 		{"restore", []string{rowRestore, rowRestoreFiles}, measureRestores},
 		{"delta", []string{rowDeltaSame, rowDeltaChanged}, measureDeltas},
-		{"memory", []string{rowMemory, rowGrowth}, measureMemory},
 		{"replay", []string{rowReplay, rowFetchMedian, rowFetchP95}, measureReplay},
 		{"load", []string{rowLoadPeer, rowLoadNone}, measureLoad},
 		{"rpo", []string{rowRPOLoad, rowRPOIdle}, measureRPO},
+		{"memory", []string{rowMemory, rowGrowth}, measureMemory},
 		{"run", []string{rowStepMedian, rowStepP95, rowEvents, rowHistoryBytes}, measureRun},
 	}
 }

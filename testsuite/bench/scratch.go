@@ -13,7 +13,7 @@ import (
 const (
 	scratchPrefix = "holdfast-bench-"
 	// scratchFactor is how many times the database's size the work needs at most.
-	scratchFactor = 8
+	scratchFactor = 12
 )
 
 // openScratch makes a directory for everything temporary, on a disk with enough
