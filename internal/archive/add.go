@@ -25,7 +25,8 @@ const runSlices = 4
 
 // Add reads the files and stores what is not stored yet. It may be called more
 // than once; a path given twice fails Commit. An error from the sequence, or
-// from a file whose policy forbids what happened, ends it.
+// from a file whose policy forbids what happened, ends it, and the writer: files
+// that were read in part are no set.
 func (w *Writer) Add(ctx context.Context, files iter.Seq2[File, error]) error {
 	if err := w.failed(); err != nil {
 		return err
@@ -53,6 +54,7 @@ func (w *Writer) Add(ctx context.Context, files iter.Seq2[File, error]) error {
 		group.Go(func() error { return w.work(ctx, jobs) })
 	}
 	if err := group.Wait(); err != nil {
+		w.cancel(err)
 		w.closeFiles()
 		return err
 	}

@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -81,6 +82,38 @@ func TestFilesThatChangeWhileRead(t *testing.T) {
 	}
 	if _, _, _, err := changing(t, archive.Strict, grow); !failure.Is(err, failure.CheckFailed) {
 		t.Fatalf("strict: %v", err)
+	}
+}
+
+// TestFailedAddEndsTheWriter: what was read before the failure is no set, whatever
+// the caller does next.
+func TestFailedAddEndsTheWriter(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	must(t, os.WriteFile(filepath.Join(f.data, "table"), random(4*64<<10, 4), 0o600))
+	w, err := archive.NewWriter(context.Background(), f.config(archive.Full))
+	must(t, err)
+	defer func() { must(t, w.Close()) }()
+	broken := failure.New(failure.Unavailable, "the list of files ends here")
+	err = w.Add(context.Background(), func(yield func(archive.File, error) bool) {
+		for file, err := range f.files(archive.Live) {
+			if !yield(file, err) {
+				return
+			}
+		}
+		yield(archive.File{}, broken)
+	})
+	if !errors.Is(err, broken) {
+		t.Fatalf("add: %v", err)
+	}
+	if err := w.AddBytes(context.Background(), "label", []byte("x")); !errors.Is(err, broken) {
+		t.Errorf("add after a failed add: %v", err)
+	}
+	if d, _, err := w.Commit(context.Background(), archive.Attributes{}); !errors.Is(err, broken) {
+		t.Errorf("committed %+v, %v", d, err)
+	}
+	if listing, err := archive.List(context.Background(), f.stores, source, f.trust()); err != nil || len(listing.Sets) != 0 {
+		t.Errorf("listed %+v, %v", listing.Sets, err)
 	}
 }
 
