@@ -22,7 +22,8 @@ type Store interface {
 	// reader. A whole-object read (no offset, no length) is verified against the
 	// recorded SHA-256 and ends in failure.Corrupt instead of io.EOF on mismatch.
 	Get(ctx context.Context, key string, opts GetOptions) (io.ReadCloser, Object, error)
-	// Stat returns the object's attributes; version "" means the newest.
+	// Stat returns the object's attributes; version "" means the newest. What it
+	// shows is as durable as what Put acknowledged; what List shows need not be.
 	Stat(ctx context.Context, key, version string) (Object, error)
 	// List yields the objects whose key begins with prefix, ascending by key.
 	List(ctx context.Context, prefix string, opts ListOptions) iter.Seq2[Object, error]

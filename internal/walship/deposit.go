@@ -68,7 +68,7 @@ func (s *shelf) deposit(ctx context.Context, p parcel, retain time.Duration) err
 	return failure.Wrap(failure.ClassOf(err), err, "store %s in %s", p.key, s.Name())
 }
 
-// lookFor reports whether the parcel is there, or that another content is.
+// lookFor reports whether the parcel is there, for good, or that another content is.
 func (s *shelf) lookFor(ctx context.Context, p parcel) (bool, error) {
 	found := false
 	for obj, err := range s.List(ctx, p.versions, store.ListOptions{}) {
@@ -82,5 +82,10 @@ func (s *shelf) lookFor(ctx context.Context, p parcel) (bool, error) {
 		}
 		found = true
 	}
-	return found, nil
+	if !found {
+		return false, nil
+	}
+	// What a listing shows may not be durable yet; what Stat shows is.
+	_, err := s.Stat(ctx, p.key, "")
+	return err == nil, failure.Wrap(failure.ClassOf(err), err, "look for %s in %s", p.key, s.Name())
 }

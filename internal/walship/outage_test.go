@@ -151,6 +151,28 @@ func TestRequireAllWaitsForAll(t *testing.T) {
 	wantClass(t, archiver.Push(t.Context(), "pg_wal/"+name), failure.Unavailable)
 }
 
+// An object that a killed process left may be listed before its name is durable:
+// its being listed acknowledges nothing.
+func TestFoundObjectIsAcknowledgedOnlyOnceItIsDurable(t *testing.T) {
+	t.Parallel()
+	box := newFakeBox(t)
+	name := box.segments(t, 1, 1)[0]
+	archiver := box.archiver(t)
+	if err := archiver.Push(t.Context(), "pg_wal/"+name); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range box.switches {
+		one.cutStat.Store(true)
+	}
+	wantClass(t, archiver.Push(t.Context(), "pg_wal/"+name), failure.Unavailable)
+	for _, one := range box.switches {
+		one.cutStat.Store(false)
+	}
+	if err := archiver.Push(t.Context(), "pg_wal/"+name); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestL29SilentStoreIsNeverTheEndOfWAL(t *testing.T) {
 	t.Parallel()
 	box := newFakeBox(t)

@@ -66,7 +66,8 @@ func (b *sandbox) settings(change func(*settings.Settings)) *sandbox {
 // switchable is a real directory store whose network can be cut.
 type switchable struct {
 	store.Store
-	cut atomic.Bool
+	cut     atomic.Bool
+	cutStat atomic.Bool // of Stat alone: the directory does not sync
 }
 
 func (s *switchable) trouble() error {
@@ -81,6 +82,16 @@ func (s *switchable) Put(ctx context.Context, key string, body io.ReaderAt, opts
 		return store.Object{}, err
 	}
 	return s.Store.Put(ctx, key, body, opts)
+}
+
+func (s *switchable) Stat(ctx context.Context, key, version string) (store.Object, error) {
+	if err := s.trouble(); err != nil {
+		return store.Object{}, err
+	}
+	if s.cutStat.Load() {
+		return store.Object{}, failure.New(failure.Unavailable, "store %s: %s is not durable", s.Name(), key)
+	}
+	return s.Store.Stat(ctx, key, version)
 }
 
 func (s *switchable) Get(ctx context.Context, key string, opts store.GetOptions) (io.ReadCloser, store.Object, error) {

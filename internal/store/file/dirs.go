@@ -40,14 +40,19 @@ func (s *Store) lock(key string) (unlock func() error, err error) {
 }
 
 // makeParents creates the directories above name and syncs each new entry, so
-// that a power cut cannot take the directory and leave the acknowledgement.
+// that a power cut cannot take the directory and leave the acknowledgement. Of the
+// directories that exist only the deepest may be somebody's who was killed before
+// its entry was synced: whoever makes or puts something in one syncs its entry first.
 func (s *Store) makeParents(name string) error {
 	dir := path.Dir(name)
 	info, err := s.root.Stat(dir)
 	if err == nil && !info.IsDir() {
 		return syscall.ENOTDIR
 	}
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		return s.syncEntryOnce(dir)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := s.makeParents(dir); err != nil {
@@ -56,7 +61,21 @@ func (s *Store) makeParents(name string) error {
 	if err := s.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return s.syncDir(path.Dir(dir))
+	s.settled.Delete(dir) // of one that was there before, and removed by hand
+	return s.syncEntryOnce(dir)
+}
+
+// syncEntryOnce makes it durable that the directory is there, unless this Store
+// did so before: nothing removes directories.
+func (s *Store) syncEntryOnce(dir string) error {
+	if _, done := s.settled.Load(dir); done {
+		return nil
+	}
+	if err := s.syncDir(path.Dir(dir)); err != nil {
+		return err
+	}
+	s.settled.Store(dir, struct{}{})
+	return nil
 }
 
 func (s *Store) syncDir(name string) error {
@@ -64,7 +83,7 @@ func (s *Store) syncDir(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(s.fsync(dir), dir.Close())
 }
 
 func corruptDigest(name, key string) error {

@@ -12,7 +12,10 @@
 // written and synced, and link(2) gives the bytes their name: that one call both
 // refuses an existing key and publishes the object whole. A crash before it
 // leaves a temporary file, or a digest without an object; neither is ever
-// listed, and the next Put of the key replaces both. Where flock does not work
+// listed, and the next Put of the key replaces both. A crash after it leaves an
+// object whose name a power cut may still take: whoever finds it there, by Put or
+// Stat, syncs its directory before saying so. The same goes for the directories
+// above it. Where flock does not work
 // (some network file systems) link(2) still refuses the second writer; the worst
 // that can happen is a wrong digest, which reads as failure.Corrupt.
 //

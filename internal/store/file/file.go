@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,9 @@ type Store struct {
 	name   string
 	prefix string
 	root   *os.Root // confines every path, also through symbolic links
+
+	settled sync.Map             // directories whose own entry this Store has synced
+	fsync   func(*os.File) error // of directories: (*os.File).Sync
 }
 
 var _ store.Store = (*Store)(nil)
@@ -54,7 +58,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, wrap(err, "open store %s", cfg.Name).
 			WithHint("mount the disk or create the directory %q of store %s", cfg.Dir, cfg.Name)
 	}
-	s := &Store{name: cfg.Name, prefix: prefix, root: root}
+	s := &Store{name: cfg.Name, prefix: prefix, root: root, fsync: (*os.File).Sync}
 	for _, dir := range []string{objectsDir, digestsDir, tempDir, locksDir} {
 		if err := root.MkdirAll(dir, 0o700); err != nil {
 			return nil, errors.Join(wrap(err, "create %s in store %s", dir, cfg.Name), root.Close())

@@ -52,7 +52,8 @@ func lengthFrom(obj store.Object, opts store.GetOptions) int64 {
 	return rest
 }
 
-// Stat implements store.Store.
+// Stat implements store.Store. It syncs the directory of what it finds: who put it
+// may have been killed before that.
 func (s *Store) Stat(ctx context.Context, key, version string) (store.Object, error) {
 	if err := errors.Join(store.CheckKey(key), s.noVersion(key, version)); err != nil {
 		return store.Object{}, err
@@ -60,6 +61,15 @@ func (s *Store) Stat(ctx context.Context, key, version string) (store.Object, er
 	if err := ctx.Err(); err != nil {
 		return store.Object{}, wrap(err, "stat %s in store %s", key, s.name)
 	}
+	obj, err := s.look(key)
+	if err != nil {
+		return store.Object{}, err
+	}
+	return obj, s.syncName(key)
+}
+
+// look returns what is known of an object, durable or not.
+func (s *Store) look(key string) (store.Object, error) {
 	info, err := s.root.Lstat(s.objectPath(key))
 	if err != nil {
 		return store.Object{}, wrap(err, "stat %s in store %s", key, s.name)

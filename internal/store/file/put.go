@@ -34,15 +34,20 @@ func (s *Store) Put(ctx context.Context, key string, body io.ReaderAt, opts stor
 	if err := errors.Join(err, s.discard(temp)); err != nil {
 		return store.Object{}, err
 	}
-	return s.Stat(ctx, key, "")
+	return s.look(key)
 }
 
+// absent fails with failure.Exists when the object is there, once its name is
+// durable: who put it may have been killed before that, and callers acknowledge on it.
 func (s *Store) absent(key string) error {
 	_, err := s.root.Lstat(s.objectPath(key))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil:
+		if err := s.syncName(key); err != nil {
+			return err
+		}
 		return failure.New(failure.Exists, "object %s exists already in store %s", key, s.name)
 	default:
 		return s.belowObject(err, key)
@@ -148,6 +153,12 @@ func (s *Store) publishLocked(temp, key string, opts store.PutOptions) error {
 	if err := s.root.Link(temp, s.objectPath(key)); err != nil {
 		return wrap(err, "publish %s in store %s", key, s.name)
 	}
+	return s.syncName(key)
+}
+
+// syncName makes the object's name durable; its bytes and its digest are, since
+// before it had the name.
+func (s *Store) syncName(key string) error {
 	if err := s.syncDir(path.Dir(s.objectPath(key))); err != nil {
 		return wrap(err, "sync directory of %s in store %s", key, s.name)
 	}

@@ -77,6 +77,18 @@ func Open(ctx context.Context, cfg Config) (Store, error) {
 	}
 }
 
+// Anyway is Open for what must go on while a store is down: one that does not answer
+// is open all the same, and taken for one that keeps versions, and locks where locked
+// says so. What is asked of it fails until it answers.
+func Anyway(ctx context.Context, cfg Config, locked bool) (Store, error) {
+	opened, err := Open(ctx, cfg)
+	if !failure.Is(err, failure.Unavailable) {
+		return opened, err
+	}
+	cfg.Assume = &store.Capabilities{Provider: cfg.Provider, Versions: true, Locks: locked}
+	return Open(ctx, cfg)
+}
+
 // Rival returns the attacker of the conformance suite for the store that cfg
 // describes, or nil for a directory, which has no second client.
 func Rival(ctx context.Context, cfg Config) (storetest.Rival, error) {

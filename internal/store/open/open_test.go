@@ -1,10 +1,12 @@
 package open_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store/open"
@@ -72,6 +74,59 @@ func TestOpenedStoresPassTheSuite(t *testing.T) {
 				t.Errorf("not shown: %q, want %q", got, c.notShown)
 			}
 		})
+	}
+}
+
+// TestAnywayWhileAServerIsDown: what starts meanwhile must do without the store, and
+// with it as soon as it is back.
+func TestAnywayWhileAServerIsDown(t *testing.T) {
+	t.Parallel()
+	server, err := objectstore.StartS3(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	if err := server.CreateBucket(t.Context(), "primary", true); err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "secret")
+	for path, text := range map[string]string{secret: server.SecretKey.Reveal(), secret + ".access": server.AccessKey} {
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := open.Config{
+		Name: "a", Provider: open.S3, Bucket: "primary", Region: server.Region, Endpoint: server.Endpoint, PathStyle: true,
+		AccessKey: "file:" + secret + ".access", SecretKey: "file:" + secret,
+	}
+	answering, err := open.Anyway(t.Context(), cfg, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answering.Close() //nolint:errcheck // nothing was written
+	server.Kill()
+	down, err := open.Anyway(t.Context(), cfg, answering.Capabilities().Locks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer down.Close() //nolint:errcheck // only read
+	if down.Capabilities() != answering.Capabilities() {
+		t.Errorf("taken for %+v, it is %+v", down.Capabilities(), answering.Capabilities())
+	}
+	soon, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := down.Stat(soon, "v1/a", ""); !failure.Is(err, failure.Unavailable) {
+		t.Errorf("while it is down: %v", err)
+	}
+	if err := server.Again(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := down.Stat(t.Context(), "v1/a", ""); !failure.Is(err, failure.NotFound) {
+		t.Errorf("when it is back: %v", err)
+	}
+	cfg.SecretKey = "file:/nonexistent"
+	if _, err := open.Anyway(t.Context(), cfg, false); !failure.Is(err, failure.NotFound) {
+		t.Errorf("a secret that is missing: %v", err)
 	}
 }
 
