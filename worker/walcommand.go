@@ -12,7 +12,8 @@ import (
 )
 
 // openWAL opens the stores and keys that a WAL command's settings name. It needs
-// neither Temporal nor the plan: WAL must flow while everything else is down.
+// neither Temporal nor the plan: WAL must flow while everything else is down, a store
+// among it.
 func openWAL(ctx context.Context, s settings.Settings) (walship.Options, func() error, error) {
 	log, err := obs.NewLogger(obs.LogJSON, "info")
 	if err != nil {
@@ -32,7 +33,7 @@ func openWAL(ctx context.Context, s settings.Settings) (walship.Options, func() 
 		return errors.Join(errs...)
 	}
 	for _, one := range s.Stores {
-		added, err := open.Open(ctx, storeConfig(one))
+		added, err := open.Anyway(ctx, storeConfig(one), s.Archive.RetainFor > 0)
 		if err != nil {
 			return opts, nil, errors.Join(failure.Wrap(failure.ClassOf(err), err, "open store %s", one.Name), closeAll())
 		}

@@ -23,7 +23,9 @@ func StoreConfig(s plan.Store) open.Config {
 
 // Stores opens every store of the plan, in its order. closeAll ends them. One
 // that cannot be opened is an error naming it: a store nobody notices missing is
-// a copy nobody has.
+// a copy nobody has. One that is down is open, and says so whenever it is asked:
+// a worker that starts, and a command that is called, when it is down must do
+// what the others are enough for.
 func Stores(ctx context.Context, p *plan.Plan) (stores []store.Store, closeAll func() error, err error) {
 	var opened []open.Store
 	closeAll = func() error {
@@ -34,7 +36,7 @@ func Stores(ctx context.Context, p *plan.Plan) (stores []store.Store, closeAll f
 		return errors.Join(errs...)
 	}
 	for _, described := range p.Stores {
-		s, err := open.Open(ctx, StoreConfig(described))
+		s, err := open.Anyway(ctx, StoreConfig(described), described.Lock.Retention > 0)
 		if err != nil {
 			return nil, nil, errors.Join(failure.Wrap(failure.ClassOf(err), err, "open store %s", described.Name), closeAll())
 		}
