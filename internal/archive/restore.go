@@ -49,7 +49,7 @@ type RestoreConfig struct {
 	// Without it the caller has somebody else do so, or only what was in memory is proved.
 	ReadBack bool
 
-	Workers  int // default: processors + 1, at most 4
+	Workers  int // compare, or decode and write, in parallel; default: processors + 1, at most 4
 	Progress func(Progress)
 	Log      *zap.Logger
 }
