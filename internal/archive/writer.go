@@ -106,8 +106,8 @@ func (w *Writer) follow(ctx context.Context) error {
 		return err
 	}
 	if len(listing.Unreachable) > len(w.cfg.Stores)-w.cfg.MinStores {
-		return failure.New(failure.Unavailable, "list sets of %s: %s of %d stores did not answer, and a set is made in %d or not at all", w.cfg.Source,
-			strings.Join(slices.Sorted(maps.Keys(listing.Unreachable)), ", "), len(w.cfg.Stores), w.cfg.MinStores).
+		return failure.New(failure.Unavailable, "list sets of %s: no answer from %s, and a set is made in %d of %d stores or not at all", w.cfg.Source,
+			strings.Join(slices.Sorted(maps.Keys(listing.Unreachable)), ", "), w.cfg.MinStores, len(w.cfg.Stores)).
 			WithHint("see which stores answer: starter plan check --live")
 	}
 	w.base = base{counter: 1, kind: Full}
