@@ -21,6 +21,7 @@ const (
 	everyCopyBad = "both stores hold damaged copies of a part"
 
 	oneStoreGone   = "one store gone for good, while a backup is made"
+	oneStoreDown   = "one store down, from before a recovery until after it"
 	bothGoneWAL    = "both stores gone, while the application writes"
 	bothGoneRun    = "both stores gone, while a recovery fetches"
 	spoolFull      = "the spool full, with both stores gone"
@@ -43,7 +44,7 @@ const (
 // single are the faults that have a test of their own.
 func single() []string {
 	return []string{
-		oneStoreGone, bothGoneWAL, bothGoneRun, spoolFull, spoolDiskFull, targetDiskFull,
+		oneStoreGone, oneStoreDown, bothGoneWAL, bothGoneRun, spoolFull, spoolDiskFull, targetDiskFull,
 		flippedPart, missingPart, shortPart, olderPart, forgedSet, lyingInARun, everyCopyBad,
 		serverDies, serverKilled, filesChange, backupKilled, daemonPartial,
 		terminated, flooding, clockAhead, clockBehind, campaigns,
