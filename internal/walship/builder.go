@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -109,34 +110,70 @@ func (b *builder) settleTails() {
 		if _, whole := b.segments[seg]; whole {
 			continue
 		}
-		var candidates []sightedPiece
-		for _, piece := range b.pieces[seg] {
-			candidates = append(candidates, sightedPiece{object: piece.object})
-		}
-		chain := chainOf(candidates, b.cluster.SegmentSize.Start(seg))
-		if len(chain) > 0 {
-			b.addTail(seg, chain)
+		pieces, reached := b.connectedIn(seg, ^holders(0))
+		if len(pieces) > 0 {
+			b.addTail(seg, pieces, reached)
 		}
 	}
 }
 
-func (b *builder) addTail(seg wal.Segment, chain []sightedPiece) {
-	last := chain[len(chain)-1]
-	stores := ^holders(0)
-	keys := make([]string, 0, len(chain))
+// connectedIn is connected of the pieces that any of the given stores hold.
+func (b *builder) connectedIn(seg wal.Segment, set holders) ([]sightedPiece, wal.LSN) {
+	var pieces []sightedPiece
+	for _, piece := range b.pieces[seg] {
+		if piece.stores&set != 0 {
+			pieces = append(pieces, sightedPiece{object: piece.object})
+		}
+	}
+	return connected(pieces, b.cluster.SegmentSize.Start(seg))
+}
+
+func (b *builder) addTail(seg wal.Segment, pieces []sightedPiece, reached wal.LSN) {
+	b.noteConflict(seg, pieces)
+	// As they end: the last one is the newest of the tail.
+	slices.SortStableFunc(pieces, func(a, b sightedPiece) int { return cmp.Compare(a.File.ValidTo, b.File.ValidTo) })
+	last := pieces[len(pieces)-1]
+	keys := make([]string, 0, len(pieces))
 	size := int64(0)
-	for _, piece := range chain {
-		stores &= b.pieces[seg][piece.Key].stores
+	for _, piece := range pieces {
 		keys = append(keys, piece.Key)
 		size += piece.SizeBytes
 	}
-	if last.File.ValidTo == b.cluster.SegmentSize.Start(seg.Next()) {
+	stores := b.reaching(seg, reached)
+	if reached == b.cluster.SegmentSize.Start(seg.Next()) {
 		b.segments[seg] = cell{stores: stores, modified: last.Modified, size: size}
 		return
 	}
 	b.inventory.Tails = append(b.inventory.Tails, StoredTail{
-		Segment: seg, ValidUpTo: last.File.ValidTo, ObservedAt: last.Modified, Stores: b.names(stores), Keys: keys,
+		Segment: seg, ValidUpTo: reached, ObservedAt: last.Modified, Stores: b.names(stores), Keys: keys,
 	})
+}
+
+// reaching returns the stores whose own pieces reach so far.
+func (b *builder) reaching(seg wal.Segment, reached wal.LSN) holders {
+	var set holders
+	for i := range b.cluster.Stores {
+		if _, alone := b.connectedIn(seg, holders(1)<<i); alone == reached {
+			set |= holders(1) << i
+		}
+	}
+	return set
+}
+
+// noteConflict names the first stretch of a segment that is stored with two contents.
+func (b *builder) noteConflict(seg wal.Segment, pieces []sightedPiece) {
+	for i := 1; i < len(pieces); i++ {
+		one, other := pieces[i-1], pieces[i]
+		if one.From != other.From || one.File.ValidTo != other.File.ValidTo {
+			continue
+		}
+		for _, piece := range []sightedPiece{one, other} {
+			for _, storeName := range b.names(b.pieces[seg][piece.Key].stores) {
+				b.note(AnomalyConflict, storeName, piece.Key, "another content of the same stretch is stored")
+			}
+		}
+		return
+	}
 }
 
 // makeRanges joins neighbours that the same stores hold.

@@ -22,6 +22,17 @@
 // Push twice is success; push of other content is failure.Exists. A push that
 // died half-way left nothing, a spool entry, or an object that the next push
 // finds. WAL of another cluster is refused by its page header, and by the system
-// identifier in the key. Tail pieces may overlap after a crash; recovery checks
-// that they agree.
+// identifier in the key. Tail pieces may overlap after a crash; recovery opens all
+// that lie in what it uses, and two that differ in a byte stop it, named with their
+// stores.
+//
+// # What a store cannot do
+//
+// Objects are not signed, so who can write to one store can put anything there. An
+// object of a size that nothing of its name can have is none, for listings, proofs and
+// fetches alike; no read takes more than the kind of object may have. A tail piece that
+// one store has and every other has not, and in which nothing shows that it was sealed
+// to be that piece, is named in the log of repairs and done without. One that is
+// damaged, or that two stores list, is missed where no other reaches as far: what was
+// there and is gone is never the end of WAL.
 package walship

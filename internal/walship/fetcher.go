@@ -208,13 +208,14 @@ func distinct(objects []object) int {
 // open reads one copy and proves it: decryption, the plaintext's hash in its
 // key, and for whole files what the name promises.
 func (f *Fetcher) open(ctx context.Context, from store.Store, obj object) ([]byte, error) {
-	body, err := readObject(ctx, from, obj.Key, obj.Version)
+	_, most := f.place.bounds(obj)
+	body, err := readObject(ctx, from, obj.Key, obj.Version, most)
 	if err != nil {
 		return nil, err
 	}
 	plain := body
 	if suffixOf(obj.File.Kind) == sealedSuffix {
-		if plain, err = seal.Open(ctx, body, obj.Key, f.keys, maxPlain(f.place.size, obj.File.Kind)); err != nil {
+		if plain, err = f.unseal(ctx, body, obj); err != nil {
 			return nil, err
 		}
 	}
@@ -228,6 +229,25 @@ func (f *Fetcher) open(ctx context.Context, from store.Store, obj object) ([]byt
 		return plain, nil
 	}
 	return plain, checkContent(f.place, obj.File, plain)
+}
+
+// unseal opens what was read of obj. It is a strangerError where nothing shows that
+// it was sealed to be obj: then it is not damage, but somebody's writing.
+func (f *Fetcher) unseal(ctx context.Context, body []byte, obj object) ([]byte, error) {
+	plain, err := seal.Open(ctx, body, obj.Key, f.keys, f.place.mostPlain(obj))
+	if err == nil || f.sealedAs(ctx, body, obj.Key) {
+		return plain, err
+	}
+	return nil, &strangerError{err}
+}
+
+func (f *Fetcher) sealedAs(ctx context.Context, body []byte, key string) bool {
+	header, err := seal.Header(body)
+	if err != nil {
+		return false
+	}
+	session, err := f.keys.SessionKey(ctx, key, header)
+	return err == nil && seal.CheckName(body, key, session) == nil
 }
 
 // stepOver records a copy that could not be used, so that the report shows it.

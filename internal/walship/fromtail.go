@@ -1,8 +1,6 @@
 package walship
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"slices"
 
@@ -10,12 +8,6 @@ import (
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
-
-// sightedPiece is a tail piece and the stores that list it.
-type sightedPiece struct {
-	object
-	copies []copyOf
-}
 
 // copyOf is one store's copy of an object, version pinned.
 type copyOf struct {
@@ -28,30 +20,34 @@ type copyOf struct {
 // zero-padded, only when the settings allow it for this timeline and nothing
 // later exists on it (L12); otherwise the archive ends before this segment.
 func (f *Fetcher) fromTail(ctx context.Context, seg wal.Segment) ([]byte, error) {
-	name := f.place.size.Name(seg)
 	pieces, trouble := f.sightPieces(ctx, seg)
-	chain := chainOf(pieces, f.place.size.Start(seg))
-	end := f.place.size.Start(seg.Next())
-	reached := f.place.size.Start(seg)
-	if len(chain) > 0 {
-		reached = chain[len(chain)-1].File.ValidTo
+	start := f.place.size.Start(seg)
+	pieces, claimed := connected(pieces, start)
+	if err := f.mayEnd(ctx, seg, claimed, trouble); err != nil {
+		return nil, err
 	}
-	if reached < end {
-		if trouble.unanswered != nil {
-			return nil, trouble.verdict(name)
-		}
-		if err := f.mayPad(ctx, seg); err != nil {
-			return nil, err
-		}
+	made, err := f.assemble(ctx, seg, pieces)
+	if err == nil && made.reached < claimed {
+		err = f.mayEnd(ctx, seg, made.reached, trouble)
 	}
-	if len(chain) == 0 {
-		return f.leftBehind(ctx, seg)
-	}
-	content, err := f.assemble(ctx, seg, chain)
 	if err != nil {
 		return nil, err
 	}
-	return content, checkSegment(f.place, seg, content)
+	if made.reached == start {
+		return f.leftBehind(ctx, seg)
+	}
+	return made.content, checkSegment(f.place, seg, made.content)
+}
+
+// mayEnd decides whether what is known of a segment up to reached may be served.
+func (f *Fetcher) mayEnd(ctx context.Context, seg wal.Segment, reached wal.LSN, trouble troubles) error {
+	if reached == f.place.size.Start(seg.Next()) {
+		return nil
+	}
+	if trouble.unanswered != nil {
+		return trouble.verdict(f.place.size.Name(seg))
+	}
+	return f.mayPad(ctx, seg)
 }
 
 // leftBehind fetches the .partial file PostgreSQL archives when a standby is
@@ -73,73 +69,39 @@ func (f *Fetcher) sightPieces(ctx context.Context, seg wal.Segment) ([]sightedPi
 			byKey[obj.Key].copies = append(byKey[obj.Key].copies, copyOf{seen.from, obj})
 		}
 	}
+	unlisted := firstOf(trouble.unanswered, trouble.corrupt)
 	if f.only != nil && len(byKey) == f.only.below(f.place.pieces(seg)) {
 		trouble = troubles{} // all that counts is there, whatever a silent store holds
 	}
 	pieces := make([]sightedPiece, 0, len(byKey))
 	for _, piece := range byKey {
+		piece.unlisted = unlisted
 		pieces = append(pieces, *piece)
 	}
 	return pieces, trouble
 }
 
-// chainOf picks pieces that touch or overlap, from position start as far as they
-// go, taking the one that reaches farthest at each point.
-func chainOf(pieces []sightedPiece, start wal.LSN) []sightedPiece {
-	sorted := slices.SortedFunc(slices.Values(pieces), func(a, b sightedPiece) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(b.File.ValidTo, a.File.ValidTo), cmp.Compare(a.Key, b.Key))
-	})
-	var chain []sightedPiece
-	at, next := start, 0
-	for {
-		best := -1
-		for ; next < len(sorted) && sorted[next].From <= at; next++ {
-			if sorted[next].File.ValidTo > at && (best < 0 || sorted[next].File.ValidTo > sorted[best].File.ValidTo) {
-				best = next
-			}
+// assemble opens every piece and lays it over the others, so that no two are used
+// that disagree. What cannot be opened is done without where the others reach as far.
+func (f *Fetcher) assemble(ctx context.Context, seg wal.Segment, pieces []sightedPiece) (*overlay, error) {
+	made := newOverlay(f.place, seg)
+	open := opener{fetcher: f, spoiled: make(map[string]int64)}
+	for _, piece := range pieces {
+		if piece.From > made.reached {
+			break // what lay between could not be opened
 		}
-		if best < 0 {
-			return chain
-		}
-		chain = append(chain, sorted[best])
-		at = sorted[best].File.ValidTo
-	}
-}
-
-// assemble fetches the chain's pieces and lays them into a zeroed segment. Where
-// pieces overlap they must agree.
-func (f *Fetcher) assemble(ctx context.Context, seg wal.Segment, chain []sightedPiece) ([]byte, error) {
-	content := make([]byte, f.place.size)
-	start, filled := f.place.size.Start(seg), f.place.size.Start(seg)
-	for _, piece := range chain {
-		bytesOf, err := f.openPiece(ctx, piece)
+		plain, err := open.piece(ctx, piece)
 		if err != nil {
 			return nil, err
 		}
-		overlap := filled - piece.From
-		if !bytes.Equal(content[piece.From-start:filled-start], bytesOf[:overlap]) {
-			return nil, failure.New(failure.Corrupt, "tail piece %s disagrees with the one before it", piece.Key).
-				WithHint("two clusters may have streamed as this source: compare pg_controldata with the settings' system_id")
+		if len(plain) == 0 {
+			continue
 		}
-		copy(content[piece.From-start:], bytesOf)
-		filled = piece.File.ValidTo
-	}
-	return content, nil
-}
-
-func (f *Fetcher) openPiece(ctx context.Context, piece sightedPiece) ([]byte, error) {
-	var trouble troubles
-	for _, one := range piece.copies {
-		content, err := f.open(ctx, one.from, one.object)
-		if err == nil {
-			return content, nil
-		}
-		trouble.add(err)
-		if err := f.stepOver(one.from, one.object, err); err != nil {
+		if err := made.lay(piece, plain); err != nil {
 			return nil, err
 		}
 	}
-	return nil, trouble.verdict(piece.Key)
+	return made, open.missed(made.reached)
 }
 
 // mayPad decides whether an unfinished segment may be served.
@@ -165,21 +127,45 @@ func (f *Fetcher) mayPad(ctx context.Context, seg wal.Segment) error {
 // laterThan returns the key of something on seg's timeline behind seg, or "".
 func (f *Fetcher) laterThan(ctx context.Context, seg wal.Segment) (string, error) {
 	name := f.place.size.Name(seg)
+	files, tails := f.place.files(seg.Timeline), f.place.tails(seg.Timeline)
 	for _, from := range f.stores {
-		for _, prefix := range []string{f.place.files(seg.Timeline), f.place.tails(seg.Timeline)} {
-			after := f.place.timeline(seg.Timeline) + name + afterAll
-			if prefix == f.place.tails(seg.Timeline) {
-				after = prefix + name + afterAll
-			}
-			for obj, err := range from.List(ctx, prefix, store.ListOptions{After: after}) {
-				if err != nil {
-					return "", failure.Wrap(failure.Unavailable, err, "look behind %s in %s", name, from.Name())
-				}
-				parsed, err := f.place.parse(obj.Key)
-				if err == nil && (parsed.File.Kind == wal.FileSegment || parsed.File.Kind == wal.FileTail) {
-					return obj.Key, nil
-				}
-			}
+		key, err := f.firstTrue(ctx, from, files, f.place.timeline(seg.Timeline)+name+afterAll)
+		if err == nil && key == "" {
+			key, err = f.firstTrue(ctx, from, tails, tails+name+afterAll)
+		}
+		if err != nil {
+			return "", failure.Wrap(failure.Unavailable, err, "look behind %s in %s", name, from.Name())
+		}
+		if key != "" {
+			return key, nil
+		}
+	}
+	return "", nil
+}
+
+// firstTrue returns the key of the first segment or piece that a store lists after a
+// key, "" for none. What nothing shows to be one is named and stepped over.
+func (f *Fetcher) firstTrue(ctx context.Context, from store.Store, prefix, after string) (string, error) {
+	strangers := 0
+	for listed, err := range from.List(ctx, prefix, store.ListOptions{After: after}) {
+		if err != nil {
+			return "", err
+		}
+		obj, err := f.place.parseListed(listed)
+		if err != nil || (obj.File.Kind != wal.FileSegment && obj.File.Kind != wal.FileTail) {
+			continue
+		}
+		_, err = f.open(ctx, from, obj)
+		switch {
+		case silent(err):
+			return "", err
+		// What these keys do not open at all may be true for others.
+		case !isStranger(err), failure.Is(err, failure.Forbidden), strangers == maxStrangers:
+			return obj.Key, nil
+		}
+		strangers++
+		if err := f.stepOver(from, obj, err); err != nil {
+			return "", err
 		}
 	}
 	return "", nil

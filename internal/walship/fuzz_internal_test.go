@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -48,30 +49,77 @@ func TestKeysRoundTrip(t *testing.T) {
 	})
 }
 
-// The chain reaches exactly as far as the union of the pieces does without a hole.
-func TestChainReachesTheFirstHole(t *testing.T) {
+// Pieces reach exactly as far as their union does without a hole, and all that lie
+// before the hole are returned: each must agree with the others.
+func TestConnectedReachesTheFirstHole(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var covered [65]bool
-		var pieces []sightedPiece
-		for range rapid.IntRange(0, 12).Draw(t, "count") {
-			from := rapid.IntRange(0, 60).Draw(t, "from")
-			to := rapid.IntRange(from+1, 64).Draw(t, "to")
-			for i := from; i < to; i++ {
+		pieces := drawPieces(t)
+		for _, one := range pieces {
+			for i := one.From; i < one.File.ValidTo; i++ {
 				covered[i] = true
 			}
-			pieces = append(pieces, sightedPiece{object: object{From: wal.LSN(from), File: wal.FileName{ValidTo: wal.LSN(to)}}})
 		}
-		hole := slices.Index(covered[:], false)
-		reached := 0
-		for _, one := range chainOf(pieces, 0) {
-			if int(one.From) > reached || int(one.File.ValidTo) <= reached {
-				t.Fatalf("chain %+v does not advance from %d", one, reached)
-			}
-			reached = int(one.File.ValidTo)
-		}
+		hole := wal.LSN(slices.Index(covered[:], false)) //nolint:gosec // at most 64
+		chain, reached := connected(pieces, 0)
 		if reached != hole {
-			t.Fatalf("reached %d, the first hole is at %d", reached, hole)
+			t.Fatalf("reached %s, the first hole is at %s", reached, hole)
+		}
+		before := 0
+		for _, one := range pieces {
+			if one.From < hole {
+				before++
+			}
+		}
+		sorted := slices.IsSortedFunc(chain, func(a, b sightedPiece) int { return cmp.Compare(a.From, b.From) })
+		if len(chain) != before || !sorted {
+			t.Fatalf("%d pieces of %d, in order: %t", len(chain), before, sorted)
+		}
+	})
+}
+
+func drawPieces(t *rapid.T) (pieces []sightedPiece) {
+	for range rapid.IntRange(0, 12).Draw(t, "count") {
+		from := rapid.Uint64Range(0, 60).Draw(t, "from")
+		to := rapid.Uint64Range(from+1, 64).Draw(t, "to")
+		pieces = append(pieces, sightedPiece{object: object{From: wal.LSN(from), File: wal.FileName{ValidTo: wal.LSN(to)}}})
+	}
+	return pieces
+}
+
+// Pieces that are laid over one another are refused as soon as one differs from those
+// before it in a byte, and make up what they were cut from otherwise.
+func TestOverlayRefusesWhatDisagrees(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		pieces, _ := connected(drawPieces(t), 0)
+		truth := rapid.SliceOfN(rapid.Byte(), 64, 64).Draw(t, "truth")
+		wrong := rapid.IntRange(-1, len(pieces)-1).Draw(t, "which piece is wrong")
+		made := &overlay{content: make([]byte, 64)}
+		var known [64]int // how many pieces hold a byte
+		for i, piece := range pieces {
+			plain := slices.Clone(truth[piece.From:piece.File.ValidTo])
+			clash := false
+			if i == wrong {
+				at := rapid.IntRange(0, len(plain)-1).Draw(t, "which byte")
+				plain[at] ^= 1
+				truth[int(piece.From)+at] ^= 1 // whoever comes next agrees with it
+				clash = known[int(piece.From)+at] > 0
+			}
+			err := made.lay(piece, plain)
+			if failure.Is(err, failure.Corrupt) != clash {
+				t.Fatalf("piece %d: %v, it disagrees: %t", i, err, clash)
+			}
+			if err != nil {
+				return
+			}
+			for at := piece.From; at < piece.File.ValidTo; at++ {
+				known[at]++
+			}
+		}
+		if !slices.Equal(made.content[:made.reached], truth[:made.reached]) {
+			t.Fatalf("%v, want %v", made.content[:made.reached], truth[:made.reached])
 		}
 	})
 }

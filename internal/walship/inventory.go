@@ -73,7 +73,7 @@ const (
 	AnomalyConflict     AnomalyKind = "conflict"      // one file name, different contents
 	AnomalyDeleteMarker AnomalyKind = "delete-marker" // somebody deleted what is still there as a version
 	AnomalyVersions     AnomalyKind = "versions"      // more than one version of an immutable object
-	AnomalyStrange      AnomalyKind = "strange"       // a key that archiving never makes
+	AnomalyStrange      AnomalyKind = "strange"       // a key that archiving never makes, or a size that nothing of the name can have
 )
 
 // Anomaly is one thing a person should look at.
@@ -131,7 +131,7 @@ func listShelf(ctx context.Context, p place, from store.Store) shelfList {
 		folder := key[len(p.root()):min(len(key), len(p.root())+8)]
 		tli, err := parseTimeline(folder)
 		if err != nil {
-			list.strange(from, key)
+			list.strange(from, key, err)
 			after = key
 			continue
 		}
@@ -185,7 +185,7 @@ func (l *shelfList) walk(ctx context.Context, p place, from store.Store, prefix,
 		previous = obj.Key
 		parsed, err := p.parseListed(obj)
 		if err != nil {
-			l.strange(from, obj.Key)
+			l.strange(from, obj.Key, err)
 			continue
 		}
 		*into = append(*into, parsed)
@@ -193,8 +193,8 @@ func (l *shelfList) walk(ctx context.Context, p place, from store.Store, prefix,
 	return nil
 }
 
-func (l *shelfList) strange(from store.Store, key string) {
-	l.note(AnomalyStrange, from, key, "archiving makes no such key")
+func (l *shelfList) strange(from store.Store, key string, why error) {
+	l.note(AnomalyStrange, from, key, "archiving makes no such object: "+why.Error())
 }
 
 // maxAnomalies bounds what a hostile store can make an inventory hold.

@@ -71,6 +71,25 @@ func sightOne(ctx context.Context, from store.Store, p place, prefix string) sig
 // asked, every store answered, none has it.
 var errAbsent = errors.New("every store was asked and answered")
 
+// strangerError is why an object could not be opened, and that nothing in it shows
+// that it was made to be what it is called.
+type strangerError struct{ cause error }
+
+func (e *strangerError) Error() string { return e.cause.Error() }
+func (e *strangerError) Unwrap() error { return e.cause }
+
+func isStranger(err error) bool {
+	var stranger *strangerError
+	return errors.As(err, &stranger)
+}
+
+// silent reports that err tells nothing about an object: nobody answered.
+func silent(err error) bool {
+	var trouble troubles
+	trouble.add(err)
+	return trouble.unanswered != nil
+}
+
 // troubles gathers why an object could not be had, so that the verdict is the
 // gravest: silence over damage, damage over absence. Absence is a verdict only
 // when every store said so (L29): a missing bucket, an unmounted disk or an

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/terragonlabs/holdfast/internal/archive/seal"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/wal"
@@ -77,6 +78,9 @@ func (p place) pieceKey(seg wal.Segment, from wal.LSN, plain []byte) string {
 	return fmt.Sprintf("%s%016X-%016X-%s%s", p.pieces(seg), uint64(from), uint64(to), sumOf(plain), sealedSuffix)
 }
 
+// IsTailPiece reports whether a WAL object's key is that of a tail piece.
+func IsTailPiece(key string) bool { return strings.Contains(key, "/tail/") }
+
 // suffixOf says whether a kind of file is stored sealed.
 func suffixOf(kind wal.FileKind) string {
 	if kind == wal.FileHistory {
@@ -111,11 +115,34 @@ func (p place) parse(key string) (object, error) {
 	return parsed, nil
 }
 
-// parseListed is parse with what the listing says about the object.
+// parseListed is parse with what the listing says about the object. A size that
+// nothing of that name can have is failure.Corrupt, too. A delete marker has none.
 func (p place) parseListed(listed store.Object) (object, error) {
 	parsed, err := p.parse(listed.Key)
 	parsed.Version, parsed.SizeBytes, parsed.Modified = listed.Version, listed.SizeBytes, listed.Modified
-	return parsed, err
+	if err != nil || listed.DeleteMarker {
+		return parsed, err
+	}
+	if least, most := p.bounds(parsed); listed.SizeBytes < least || listed.SizeBytes > most {
+		return parsed, failure.New(failure.Corrupt, "has %d bytes, which nothing of that name can have: want %d to %d", listed.SizeBytes, least, most)
+	}
+	return parsed, nil
+}
+
+// bounds returns the least and most bytes that the object can have in a store.
+func (p place) bounds(o object) (least, most int64) {
+	if suffixOf(o.File.Kind) == clearSuffix {
+		return 1, maxPlain(p.size, o.File.Kind)
+	}
+	return seal.Bounds(o.Key, p.mostPlain(o))
+}
+
+// mostPlain is the most bytes that the object can have when it is opened.
+func (p place) mostPlain(o object) int64 {
+	if o.File.Kind == wal.FileTail {
+		return int64(o.File.ValidTo - o.From)
+	}
+	return maxPlain(p.size, o.File.Kind)
 }
 
 func (p place) parseFile(text string) (object, error) {

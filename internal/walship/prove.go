@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -29,6 +30,11 @@ type Located struct {
 // failure.WALGap (L4); when a store did not answer, what is missing elsewhere is
 // failure.Unavailable instead, for nobody knows. Tail pieces that leave nothing
 // out count as the segment.
+//
+// It opens nothing: a host has no key when it asks. Proved is that objects are there
+// whose names are those of the WAL and whose sizes can be true. That their contents are
+// what the names say is found by the key holder, who opens their beginnings, and by
+// fetch, which opens the whole and compares pieces where they overlap.
 func Prove(ctx context.Context, c Cluster, ranges []wal.Range) ([]Located, error) {
 	var proof []Located
 	for _, one := range ranges {
@@ -129,7 +135,8 @@ func locateTail(ctx context.Context, c Cluster, seg wal.Segment) ([]Located, err
 }
 
 // LocateTail returns the pieces of an unfinished segment and the first position
-// they do not hold; none and the segment's start when there are no pieces.
+// they do not hold; none and the segment's start when there are no pieces. Pieces that
+// others cover are among them: they must agree. It lists, as Prove does.
 func LocateTail(ctx context.Context, c Cluster, seg wal.Segment) ([]Located, wal.LSN, error) {
 	return locatePieces(ctx, c, seg)
 }
@@ -137,14 +144,12 @@ func LocateTail(ctx context.Context, c Cluster, seg wal.Segment) ([]Located, wal
 func locatePieces(ctx context.Context, c Cluster, seg wal.Segment) ([]Located, wal.LSN, error) {
 	f := Fetcher{place: c.place(), stores: c.Stores}
 	pieces, trouble := f.sightPieces(ctx, seg)
-	reached := c.SegmentSize.Start(seg)
+	pieces, reached := connected(pieces, c.SegmentSize.Start(seg))
 	var list []Located
-	for _, piece := range chainOf(pieces, reached) {
+	for _, piece := range pieces {
 		one := locatedOf(piece.copies[0].object, piece.copies[0].from)
-		for _, other := range piece.copies[1:] {
-			one.Stores = append(one.Stores, other.from.Name())
-		}
-		list, reached = append(list, one), piece.File.ValidTo
+		one.Stores = piece.stores()
+		list = append(list, one)
 	}
 	if len(list) == 0 && trouble.unanswered != nil {
 		return nil, reached, trouble.verdict(c.SegmentSize.Name(seg))
@@ -155,49 +160,75 @@ func locatePieces(ctx context.Context, c Cluster, seg wal.Segment) ([]Located, w
 // headersAtOnce keeps a long log from taking a round trip after another.
 const headersAtOnce = 32
 
-// KeyRequests reads the key header of every object, from the first store that
-// gives it, so that a key holder can release the session keys. It reads some
-// kilobytes of each, not the object. A store that did not show the object when it was
-// located is asked last: one that is silent would be waited for with every object.
+// KeyRequests reads the key headers of every object, so that a key holder can release
+// the session keys: one item for each sealing, which is one for an object unless it was
+// sealed anew for a store that came late. It reads some kilobytes of each copy, not the
+// object. Stores that did not show the object when it was located are asked last, and
+// only if no other gives a header: one that is silent would be waited for with every
+// object. A tail piece of which every copy shows that it is no sealed object gets no
+// item: no key would open it.
 func KeyRequests(ctx context.Context, c Cluster, objects []Located) ([]keyring.ReleaseItem, error) {
-	items := make([]keyring.ReleaseItem, len(objects))
+	items := make([][]keyring.ReleaseItem, len(objects))
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.SetLimit(headersAtOnce)
 	for i, obj := range objects {
 		reading.Go(func() error {
-			header, err := readHeader(ctx, c, obj)
-			items[i] = keyring.ReleaseItem{Object: obj.Key, Set: obj.Key, PKESK: header}
+			headers, err := readHeaders(ctx, c, obj)
+			for _, header := range headers {
+				items[i] = append(items[i], keyring.ReleaseItem{Object: obj.Key, Set: obj.Key, PKESK: header})
+			}
 			return failure.Wrap(failure.ClassOf(err), err, "read key header of %s", obj.Key)
 		})
 	}
 	if err := reading.Wait(); err != nil {
 		return nil, err
 	}
-	return items, nil
+	return slices.Concat(items...), nil
 }
 
-func readHeader(ctx context.Context, c Cluster, obj Located) ([]byte, error) {
+// readHeaders returns the different key headers that the stores' copies begin with.
+func readHeaders(ctx context.Context, c Cluster, obj Located) ([][]byte, error) {
 	var trouble troubles
+	var headers [][]byte
 	for _, from := range namedFirst(c.Stores, obj.Stores) {
-		length := min(obj.SizeBytes, keyring.MaxHeaderBytes+1024)
-		body, _, err := from.Get(ctx, obj.Key, store.GetOptions{LengthBytes: length})
+		listed := slices.Contains(obj.Stores, from.Name())
+		if len(headers) > 0 && !listed {
+			break
+		}
+		header, err := readHeader(ctx, from, obj.Key)
+		if !listed && failure.Is(err, failure.NotFound) {
+			continue // as its listing said
+		}
 		if err != nil {
 			trouble.add(err)
 			continue
 		}
-		head, err := readAllBounded(body, obj.Key, length)
-		if closing := body.Close(); err == nil {
-			err = closing
+		if !slices.ContainsFunc(headers, func(known []byte) bool { return bytes.Equal(known, header) }) {
+			headers = append(headers, header)
 		}
-		if err == nil {
-			head, err = seal.Header(head)
-		}
-		if err == nil {
-			return head, nil
-		}
-		trouble.add(err)
+	}
+	if len(headers) > 0 || (trouble.unanswered == nil && IsTailPiece(obj.Key)) {
+		return headers, nil
 	}
 	return nil, trouble.verdict(obj.Key)
+}
+
+// headBytes is as much of an object as its key header may take.
+const headBytes = keyring.MaxHeaderBytes + 1024
+
+func readHeader(ctx context.Context, from store.Store, key string) ([]byte, error) {
+	body, _, err := from.Get(ctx, key, store.GetOptions{LengthBytes: headBytes})
+	if err != nil {
+		return nil, err
+	}
+	head, err := readAllBounded(body, key, headBytes)
+	if closing := body.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return nil, err
+	}
+	return seal.Header(head)
 }
 
 // namedFirst returns stores in their order, those that are named before the others.

@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"time"
@@ -94,13 +95,23 @@ func (a *Archiver) bytesOf(ctx context.Context, lacking string, e entry) ([]byte
 		if other.Name() == lacking {
 			continue
 		}
-		body, err := readObject(ctx, other, e.Key, "")
+		body, err := readObject(ctx, other, e.Key, "", a.mostBytes(e.Key))
 		if err == nil {
 			return body, nil
 		}
 		last = err
 	}
 	return nil, failure.Wrap(failure.Unavailable, last, "no other store hands out %s", e.Key)
+}
+
+// mostBytes is the most that an object of the archiver's can have: WAL, or heartbeats.
+func (a *Archiver) mostBytes(key string) int64 {
+	obj, err := a.place.parse(key)
+	if err != nil {
+		return maxBeatBytes
+	}
+	_, most := a.place.bounds(obj)
+	return most
 }
 
 func (a *Archiver) shelf(name string) (*shelf, error) {
@@ -112,21 +123,24 @@ func (a *Archiver) shelf(name string) (*shelf, error) {
 	return nil, failure.New(failure.NotFound, "no store is named %q", name)
 }
 
-// readObject reads a whole sealed object; the store verifies its checksum.
-func readObject(ctx context.Context, from store.Store, key, version string) ([]byte, error) {
-	body, _, err := from.Get(ctx, key, store.GetOptions{Version: version})
+// readObject reads a whole object of at most maxBytes; the store verifies its
+// checksum. Whatever a store gives, or says it will, no more than that is held.
+func readObject(ctx context.Context, from store.Store, key, version string, maxBytes int64) ([]byte, error) {
+	body, info, err := from.Get(ctx, key, store.GetOptions{Version: version})
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(body, maxBodyBytes+1))
+	var content bytes.Buffer
+	content.Grow(int(min(max(info.SizeBytes, 0), maxBytes)) + bytes.MinRead)
+	_, err = content.ReadFrom(io.LimitReader(body, maxBytes+1))
 	closing := body.Close()
+	if int64(content.Len()) > maxBytes {
+		return nil, &strangerError{failure.New(failure.Corrupt, "object %s in %s is longer than %d bytes", key, from.Name(), maxBytes)}
+	}
 	if err == nil {
 		err = closing
 	}
-	if err == nil && len(content) > maxBodyBytes {
-		err = failure.New(failure.Corrupt, "object %s is longer than %d bytes", key, maxBodyBytes)
-	}
-	return content, failure.Wrap(failure.ClassOf(err), err, "read %s from %s", key, from.Name())
+	return content.Bytes(), failure.Wrap(failure.ClassOf(err), err, "read %s from %s", key, from.Name())
 }
 
 // pause waits, and reports whether ctx still lives.
