@@ -28,8 +28,11 @@ type ReleaseInput struct {
 
 // Released names the sealed answer.
 type Released struct {
-	Object string   `json:"object"` // key of the answer object
-	SHA256 string   `json:"sha256"`
-	Keys   int      `json:"keys"`
-	Sets   []string `json:"sets"`
+	Object string `json:"object"` // key of the answer object
+	SHA256 string `json:"sha256"`
+	Keys   int    `json:"keys"`
+	// Unproved counts headers that proved nothing and are not needed: pieces of the tail
+	// that are forged or damaged, and headers of one of two copies.
+	Unproved int      `json:"unproved,omitempty"`
+	Sets     []string `json:"sets"`
 }

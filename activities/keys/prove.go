@@ -13,6 +13,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/keyring"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/walship"
 )
 
 // provedAtOnce keeps a long log from taking a round trip after another.
@@ -41,26 +42,58 @@ func (p proved) SessionKey(_ context.Context, set string, header []byte) (keyrin
 	return key, nil
 }
 
-// all proves every item, or none. It reads some kilobytes for each.
-func (p prover) all(ctx context.Context, items []keyring.ReleaseItem) (proved, error) {
-	found := make([]keyring.SessionKey, len(items))
+// all proves items, reading some kilobytes for each. It returns their keys, and those it
+// answers: every item, but of WAL what proves nothing and is not needed. That is a header
+// of an object of which another was proved, as copies sealed apart have two and one may
+// be damaged or forged, and a tail's piece, which fetching does without where others reach
+// as far. Who may write to one store could otherwise refuse the run all its keys.
+func (p prover) all(ctx context.Context, items []keyring.ReleaseItem) (proved, []keyring.ReleaseItem, error) {
+	found, refused := make([]keyring.SessionKey, len(items)), make([]error, len(items))
 	proving, ctx := errgroup.WithContext(ctx)
 	proving.SetLimit(provedAtOnce)
 	for i, item := range items {
 		proving.Go(func() error {
 			var err error
 			found[i], err = p.one(ctx, item)
-			return failure.Wrap(failure.ClassOf(err), err, "prove that the key asked for %.300q is the database's", item.Object)
+			err = failure.Wrap(failure.ClassOf(err), err, "prove that the key asked for %.300q is the database's", item.Object)
+			if p.isLog(item.Object) && provesNothing(err) {
+				refused[i], err = err, nil
+			}
+			return err
 		})
 	}
 	if err := proving.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	keys := make(proved, len(items))
+	keys, opened := make(proved, len(items)), make(map[string]bool, len(items))
+	var answered []keyring.ReleaseItem
 	for i, item := range items {
-		keys[keyring.HeaderID(item.PKESK)] = found[i]
+		if refused[i] == nil {
+			keys[keyring.HeaderID(item.PKESK)], opened[item.Object] = found[i], true
+			answered = append(answered, item)
+		}
 	}
-	return keys, nil
+	for i, item := range items {
+		if refused[i] != nil && !opened[item.Object] && (len(answered) == 0 || !walship.IsTailPiece(item.Object)) {
+			return nil, nil, refused[i]
+		}
+	}
+	return keys, answered, nil
+}
+
+// provesNothing reports that what was read is no proof, whoever reads it again.
+func provesNothing(err error) bool {
+	switch failure.ClassOf(err) {
+	case failure.Refused, failure.IdentityMismatch, failure.Corrupt, failure.Forbidden:
+		return true
+	default:
+		return false
+	}
+}
+
+// isLog reports whether an object lies where the database's WAL does.
+func (p prover) isLog(key string) bool {
+	return strings.HasPrefix(key, "v1/"+p.set.Source+"/wal/")
 }
 
 func (p prover) one(ctx context.Context, item keyring.ReleaseItem) (keyring.SessionKey, error) {
@@ -78,7 +111,7 @@ func (p prover) one(ctx context.Context, item keyring.ReleaseItem) (keyring.Sess
 // objectOf returns the object that shall prove the item: itself, for WAL of the
 // set's cluster, else one that the set's descriptor says begins with the header.
 func (p prover) objectOf(item keyring.ReleaseItem) (archive.Object, error) {
-	if strings.HasPrefix(item.Object, "v1/"+p.set.Source+"/wal/") {
+	if p.isLog(item.Object) {
 		return archive.Object{Key: item.Object}, p.ofCluster(item.Object)
 	}
 	if err := archive.AllowSets(p.set)(item); err != nil {

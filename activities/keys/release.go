@@ -38,7 +38,8 @@ func New(p *plan.Plan, stores []store.Store, trust keyring.Trust, keys keyring.K
 // database's WAL, sealed to the key the host made for this run. It reads the
 // set's descriptor and checks its signature itself, and opens the beginning of an
 // object for each key: a host that lies about what is its own, in the request, in
-// a descriptor it signed, or by what it put into the stores, gains nothing. Whoever may
+// a descriptor it signed, or by what it put into the stores, gains nothing. Of WAL it
+// leaves out what proves nothing and is not needed. Whoever may
 // order work of it gains nothing either: it judges the run's warrant. Run twice it finds
 // its own answer, or writes another one beside it that opens the same.
 //
@@ -68,10 +69,12 @@ func (a *Activities) release(ctx context.Context, in ReleaseInput) (Released, er
 	if err := requireOrigin(set.Descriptor, in.Damaged); err != nil {
 		return Released{}, err
 	}
-	proven, err := prover{stores: a.stores, keys: a.keys, set: set.Descriptor}.all(ctx, request.Items)
+	asked := len(request.Items)
+	proven, answered, err := prover{stores: a.stores, keys: a.keys, set: set.Descriptor}.all(ctx, request.Items)
 	if err != nil {
 		return Released{}, err
 	}
+	request.Items = answered
 	sealed, err := keyring.Release(ctx, request, proven)
 	if err != nil {
 		return Released{}, err
@@ -86,7 +89,7 @@ func (a *Activities) release(ctx context.Context, in ReleaseInput) (Released, er
 	for _, reference := range set.Descriptor.References {
 		sets = append(sets, string(reference))
 	}
-	return Released{Object: key, SHA256: digest.String(), Keys: len(request.Items), Sets: sets}, nil
+	return Released{Object: key, SHA256: digest.String(), Keys: len(answered), Unproved: asked - len(answered), Sets: sets}, nil
 }
 
 func (a *Activities) request(ctx context.Context, in ReleaseInput) (keyring.Request, error) {

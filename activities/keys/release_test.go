@@ -297,3 +297,70 @@ func TestReleaseRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestOneStoreRefusesNobodyItsKeys: who can write to one store puts headers there that
+// prove nothing, beside true ones. What is true is released all the same, and nothing else.
+func TestOneStoreRefusesNobodyItsKeys(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(h *house) keyring.ReleaseItem{
+		"noise for a piece": func(h *house) keyring.ReleaseItem {
+			item := h.put(walPrefix+"00000001/tail/000000010000000000000003-x", h.bytesOf(h.log[0].Object))
+			item.PKESK = []byte("noise")
+			return item
+		},
+		"another object's header at a piece": func(h *house) keyring.ReleaseItem {
+			return h.put(walPrefix+"00000001/tail/000000010000000000000003-x", h.bytesOf(h.log[0].Object))
+		},
+		"another set's header at a piece": func(h *house) keyring.ReleaseItem {
+			item := archive.KeyItems(h.other)[0]
+			item.Object, item.Set = walPrefix+"00000001/tail/000000010000000000000003-x", "x"
+			return item
+		},
+		"a second header of a segment": func(h *house) keyring.ReleaseItem {
+			item := h.log[0]
+			item.PKESK = archive.KeyItems(h.other)[0].PKESK
+			return item
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			item := plant(h)
+			released, err := h.holder.Release(t.Context(), h.ask(append([]keyring.ReleaseItem{item}, h.all()...)...))
+			require.NoError(t, err)
+			require.Equal(t, len(h.all()), released.Keys)
+			require.Equal(t, 1, released.Unproved)
+			opened, err := h.host.Open(h.bytesOf(released.Object))
+			require.NoError(t, err)
+			for _, one := range h.all() {
+				_, err = opened.SessionKey(t.Context(), one.Set, one.PKESK)
+				require.NoError(t, err)
+			}
+			if name != "another object's header at a piece" { // that key was asked for where it is true, too
+				_, err = opened.SessionKey(t.Context(), item.Set, item.PKESK)
+				require.Equal(t, failure.Forbidden, failure.ClassOf(err), "%v", err)
+			}
+		})
+	}
+}
+
+// TestBothSealingsOfASegment: two stores that hold it under two headers, each released.
+func TestBothSealingsOfASegment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	const key = walPrefix + "00000001/000000010000000000000003"
+	items := h.all()
+	for _, one := range h.stores {
+		sealed, err := seal.Seal([]byte("the same"), key, h.recipients, keyring.CFB)
+		require.NoError(t, err)
+		_, err = one.Put(t.Context(), key, bytes.NewReader(sealed), store.Describe(sealed))
+		require.NoError(t, err)
+		header, err := seal.Header(sealed)
+		require.NoError(t, err)
+		items = append(items, keyring.ReleaseItem{Object: key, Set: key, PKESK: header})
+	}
+	released, err := h.holder.Release(t.Context(), h.ask(items...))
+	require.NoError(t, err)
+	require.Equal(t, len(items), released.Keys)
+	require.Zero(t, released.Unproved)
+}
