@@ -2,6 +2,7 @@ package walship
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -111,6 +112,10 @@ func (a *Archiver) forgetStrangers() error {
 func (a *Archiver) Close() {
 	a.cancel()
 	a.background.Wait()
+	a.spool.persist()
+	for _, e := range a.spool.onlyInMemory() {
+		a.report.note(EventSpoolFull, "", e.Key, fmt.Sprintf("stores %v lack the object, and nothing knows it any more: the spool could not be written", e.Lacking))
+	}
 }
 
 // drain waits for late answers without cutting them off: a process that pushes

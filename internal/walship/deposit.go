@@ -2,6 +2,7 @@ package walship
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -17,13 +18,16 @@ type shelf struct {
 	down atomic.Bool // set by a failed put, cleared by the repairer
 }
 
-// parcel is one object on its way into the stores. seal is called at most once
-// per parcel however many stores take it, so that all hold the same bytes.
+// parcel is one object on its way into the stores. It is sealed at most once
+// however many stores take it, so that all hold the same bytes.
 type parcel struct {
 	key      string
 	versions string // prefix of every content under this name; "" for pieces, whose key says it all
-	seal     func() (sealed, error)
+	seal     *sealing
 }
+
+// name is what conflicts are about: one file, whatever its content.
+func (p parcel) name() string { return cmp.Or(p.versions, p.key) }
 
 // sealed is what goes into the stores.
 type sealed struct {
@@ -31,16 +35,28 @@ type sealed struct {
 	opts store.PutOptions // size and checksums, taken once for all stores
 }
 
-func sealedOf(body []byte, err error) (sealed, error) {
-	if err != nil {
-		return sealed{}, err
-	}
-	return sealed{body, store.Describe(body)}, nil
+// sealing seals a parcel when the first store needs it.
+type sealing struct {
+	get  func() (sealed, error) // once, whoever calls
+	made atomic.Bool            // it was called
+}
+
+func newSealing(seal func() ([]byte, error)) *sealing {
+	s := new(sealing)
+	s.get = sync.OnceValues(func() (sealed, error) {
+		defer s.made.Store(true)
+		body, err := seal()
+		if err != nil {
+			return sealed{}, err
+		}
+		return sealed{body, store.Describe(body)}, nil
+	})
+	return s
 }
 
 // ready wraps bytes that are sealed already: a parcel out of the spool.
-func ready(body []byte) func() (sealed, error) {
-	return sync.OnceValues(func() (sealed, error) { return sealedOf(body, nil) })
+func ready(body []byte) *sealing {
+	return newSealing(func() ([]byte, error) { return body, nil })
 }
 
 // deposit makes sure that the store holds the parcel. Twice is success: the key
@@ -53,7 +69,7 @@ func (s *shelf) deposit(ctx context.Context, p parcel, retain time.Duration) err
 			return err
 		}
 	}
-	parcel, err := p.seal()
+	parcel, err := p.seal.get()
 	if err != nil {
 		return failure.Wrap(failure.ClassOf(err), err, "seal %s", p.key)
 	}

@@ -21,7 +21,10 @@
 //
 // Push twice is success; push of other content is failure.Exists. A push that
 // died half-way left nothing, a spool entry, or an object that the next push
-// finds. WAL of another cluster is refused by its page header, and by the system
+// finds; what waits is brought to the other stores as it was sealed. Only a process
+// that dies between two stores, both of which the next push reaches, leaves two
+// sealings of the same bytes, as may a tail piece that is tried again: readers take
+// either. WAL of another cluster is refused by its page header, and by the system
 // identifier in the key. Tail pieces may overlap after a crash; recovery opens all
 // that lie in what it uses, and two that differ in a byte stop it, named with their
 // stores.

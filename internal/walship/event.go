@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,9 +15,9 @@ type EventKind string
 const (
 	EventStoreBehind   EventKind = "store-behind"    // alarm: a store lacks objects another holds
 	EventStoreCaughtUp EventKind = "store-caught-up" // clears store-behind
-	EventStoresDown    EventKind = "stores-down"     // alarm: no store answers; pushes are not acknowledged
+	EventStoresDown    EventKind = "stores-down"     // alarm: fewer stores answer than archive.require asks for; pushes are not acknowledged
 	EventSpoolOnly     EventKind = "spool-only"      // alarm: acknowledged while only the local spool holds it
-	EventSpoolFull     EventKind = "spool-full"      // alarm: the spool cannot take more
+	EventSpoolFull     EventKind = "spool-full"      // alarm: the spool cannot take more, or cannot be written
 	EventHeadroom      EventKind = "headroom"        // alarm: little free space under pg_wal
 	EventConflict      EventKind = "conflict"        // alarm: other content archived under the same name
 	EventRefused       EventKind = "refused"         // alarm: a file that is not this cluster's whole WAL
@@ -44,8 +45,9 @@ type reporter struct {
 	log    *zap.Logger
 	onward func(Event) // may be nil
 
-	mu     sync.Mutex
-	alarms map[alarmID]Event
+	mu        sync.Mutex
+	alarms    map[alarmID]Event
+	conflicts map[string]Event // by file name: each is an alarm of its own
 }
 
 type alarmID struct {
@@ -54,7 +56,7 @@ type alarmID struct {
 }
 
 func newReporter(log *zap.Logger, onward func(Event)) *reporter {
-	return &reporter{log: log, onward: onward, alarms: make(map[alarmID]Event)}
+	return &reporter{log: log, onward: onward, alarms: make(map[alarmID]Event), conflicts: make(map[string]Event)}
 }
 
 // raise reports an alarm. One that already stands is updated silently: an outage
@@ -87,6 +89,53 @@ func (r *reporter) clear(kind, after EventKind, storeName, message string) {
 	}
 }
 
+// conflict reports that a store, or the spool where storeName is empty or unknown,
+// has other content under a file's name than the object's. Each refused content is
+// told once, whatever else stands; agreed ends it.
+func (r *reporter) conflict(name, storeName, object string, err error) {
+	event := Event{At: time.Now().UTC(), Kind: EventConflict, Alarm: true, Store: storeName, Object: object, Message: err.Error()}
+	r.mu.Lock()
+	standing, stands := r.conflicts[name]
+	known := stands && standing.Object == object
+	if known {
+		event.At = standing.At
+	}
+	r.conflicts[name] = event
+	r.mu.Unlock()
+	if !known {
+		r.tell(event)
+	}
+}
+
+// agreed ends the conflict about a file: every store holds the same content under
+// its name. A key limits that to a conflict in which this object was refused, since
+// what waited may have been brought everywhere while PostgreSQL offers other content.
+func (r *reporter) agreed(name, key string) {
+	r.mu.Lock()
+	standing, stands := r.conflicts[name]
+	stands = stands && (key == "" || key == standing.Object)
+	if stands {
+		delete(r.conflicts, name)
+	}
+	r.mu.Unlock()
+	if stands {
+		r.note(EventConflict, standing.Store, standing.Object, "the stores hold the same content under this name")
+	}
+}
+
+// conflicting is the one alarm for all conflicts: the newest, and how many there are.
+func (r *reporter) conflicting() (newest Event, stands bool) {
+	for _, event := range r.conflicts {
+		if !stands || event.At.After(newest.At) {
+			newest, stands = event, true
+		}
+	}
+	if more := len(r.conflicts) - 1; more > 0 {
+		newest.Message = fmt.Sprintf("%s (and %d more files in conflict)", newest.Message, more)
+	}
+	return newest, stands
+}
+
 // note reports something that needs no clearing.
 func (r *reporter) note(kind EventKind, storeName, object, message string) {
 	r.tell(Event{At: time.Now().UTC(), Kind: kind, Store: storeName, Object: object, Message: message})
@@ -110,6 +159,9 @@ func (r *reporter) standing() []Event {
 	list := make([]Event, 0, len(r.alarms))
 	for _, event := range r.alarms {
 		list = append(list, event)
+	}
+	if newest, stands := r.conflicting(); stands {
+		list = append(list, newest)
 	}
 	return list
 }

@@ -16,3 +16,6 @@ func EncodeBeats(source string, beats []Beat) (key string, body []byte, err erro
 	name, body, err := encodeBeats(beats)
 	return beatPrefix(source, beats[0].SystemID, beats[0].Incarnation) + name, body, err
 }
+
+// Alarms lets tests see what stands.
+func (a *Archiver) Alarms() []Event { return a.report.standing() }

@@ -3,7 +3,6 @@ package walship
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -31,7 +30,6 @@ func (o outcome) conflict() error {
 // over; late answers go to late. Stores known to be down are left to the
 // repairer unless all are.
 func (a *Archiver) offer(ctx context.Context, p parcel, late func(storeName string, err error)) outcome {
-	p.seal = sync.OnceValues(p.seal)
 	type answer struct {
 		name string
 		err  error

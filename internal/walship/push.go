@@ -2,6 +2,7 @@ package walship
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -55,16 +56,33 @@ func (a *Archiver) push(ctx context.Context, name, path string) error {
 // pushContent archives a file whose content was checked.
 func (a *Archiver) pushContent(ctx context.Context, file wal.FileName, name string, content []byte) error {
 	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
-	p.seal = sync.OnceValues(func() (sealed, error) { return sealedOf(a.seal(content, p.key)) })
+	p.seal = a.sealing(ctx, p.key, content)
 	if suffixOf(file.Kind) == clearSuffix {
 		p.seal = ready(content)
 	}
 	if other, waits := a.spool.other(p.versions, p.key); waits {
 		err := failure.New(failure.Exists, "the spool holds other content under this name: %s", other)
-		a.report.raise(EventConflict, "", p.key, err.Error())
+		a.report.conflict(p.name(), "", p.key, err)
 		return err
 	}
-	return a.judge(p, a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) }))
+	return a.judge(p, a.offer(ctx, p, func(storeName string, err error) { a.late(p, storeName, err) }))
+}
+
+// sealing seals content under a key, unless it waits for a store under this key:
+// then the sealing that waits is taken, so that no store gets another one.
+func (a *Archiver) sealing(ctx context.Context, key string, content []byte) *sealing {
+	return newSealing(func() ([]byte, error) {
+		if e, waits := a.spool.entry(key); waits {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.settings.Archive.Timeout)
+			defer cancel()
+			// What cannot be read is sealed anew: two sealings of the same bytes are
+			// better than none.
+			if body, err := a.bytesOf(ctx, e); err == nil {
+				return body, nil
+			}
+		}
+		return a.seal(content, key)
+	})
 }
 
 // pushPiece ships bytes of the stream. nil means that the stores hold them as
@@ -75,8 +93,8 @@ func (a *Archiver) pushPiece(ctx context.Context, seg wal.Segment, from wal.LSN,
 		return nil
 	}
 	p := parcel{key: a.place.pieceKey(seg, from, content)}
-	p.seal = sync.OnceValues(func() (sealed, error) { return sealedOf(a.seal(content, p.key)) })
-	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) })
+	p.seal = a.sealing(ctx, p.key, content)
+	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p, storeName, err) })
 	if len(out.held) == 0 {
 		return out.err
 	}
@@ -87,7 +105,7 @@ func (a *Archiver) pushPiece(ctx context.Context, seg wal.Segment, from wal.LSN,
 // takes stays in the heartbeat log.
 func (a *Archiver) pushBeats(ctx context.Context, key string, body []byte) error {
 	p := parcel{key: key, seal: ready(body)}
-	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p.key, storeName, err) })
+	out := a.offer(ctx, p, func(storeName string, err error) { a.late(p, storeName, err) })
 	if len(out.held) == 0 {
 		return out.err
 	}
@@ -95,12 +113,12 @@ func (a *Archiver) pushBeats(ctx context.Context, key string, body []byte) error
 }
 
 // late takes a store's answer that came after the push was acknowledged.
-func (a *Archiver) late(key, storeName string, err error) {
-	if err == nil {
-		err = a.spool.settle(key, storeName)
-	}
+func (a *Archiver) late(p parcel, storeName string, err error) {
 	if failure.Is(err, failure.Exists) {
-		a.report.raise(EventConflict, storeName, key, err.Error())
+		a.report.conflict(p.name(), storeName, p.key, err)
+	}
+	if err == nil {
+		a.settle(p, storeName)
 	}
 }
 
@@ -108,29 +126,52 @@ func (a *Archiver) late(key, storeName string, err error) {
 // the spool what is still to be done.
 func (a *Archiver) judge(p parcel, out outcome) error {
 	if err := out.conflict(); err != nil {
-		a.report.raise(EventConflict, "", p.key, err.Error())
+		a.report.conflict(p.name(), "", p.key, err)
 		return err
 	}
 	if len(out.lacking) == 0 {
 		a.report.clear(EventStoresDown, EventStoreCaughtUp, "", "stores answer again")
-		return a.settleAll(p.key, out.held)
+		a.settle(p, out.held...)
+		a.report.agreed(p.name(), "")
+		return nil
 	}
 	if len(out.held) == 0 {
 		return a.holdOrSpool(p, out)
 	}
-	a.report.clear(EventStoresDown, EventStoreCaughtUp, "", "a store answers again")
 	if a.settings.Archive.Require == settings.RequireAll {
-		return failure.Wrap(failure.Unavailable, out.err, "stores %v do not hold it, and archive.require is all", out.lacking)
+		return a.refuse(p, out)
 	}
-	if err := a.keep(p, out, true); err != nil {
-		return err
+	a.report.clear(EventStoresDown, EventStoreCaughtUp, "", "a store answers again")
+	a.leave(p, out)
+	return nil
+}
+
+// refuse does not acknowledge what some stores lack where all must hold it. Of a
+// file, which PostgreSQL offers again as it is, the sealing that some hold is
+// brought to the others meanwhile; pieces and heartbeats grow before the next try.
+func (a *Archiver) refuse(p parcel, out outcome) error {
+	if p.versions != "" {
+		a.leave(p, out)
+	}
+	err := failure.New(failure.Unavailable, "stores %v do not hold it, and archive.require is all", out.lacking).
+		WithHint("bring these stores back; PostgreSQL keeps the segment until then")
+	err.Cause = out.err
+	a.report.raise(EventStoresDown, "", p.key, err.Error())
+	return err
+}
+
+// leave leaves to the repairer what some stores lack and others hold. That it is
+// so stays known even where the spool cannot be written, as long as this process lives.
+func (a *Archiver) leave(p parcel, out outcome) {
+	if err := a.keep(p, out); err != nil {
+		a.report.raise(EventSpoolFull, "", p.key, fmt.Sprintf(
+			"%s; that stores %v lack objects is known to this process only, and forgotten when it ends before its spool can be written", err, out.lacking))
 	}
 	for _, name := range out.lacking {
 		if a.isDown(name) {
 			a.report.raise(EventStoreBehind, name, p.key, "store lacks objects that another store holds; they are repaired when it answers")
 		}
 	}
-	return nil
 }
 
 func (a *Archiver) isDown(name string) bool {
@@ -141,8 +182,8 @@ func (a *Archiver) isDown(name string) bool {
 // bytes are kept in the spool, so that they are on their way the moment one does.
 func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
 	a.report.raise(EventStoresDown, "", p.key, "no store answers: "+out.err.Error())
-	kept := a.keep(p, out, false)
-	if failure.Is(kept, failure.InsufficientSpace) {
+	kept := a.keep(p, out)
+	if kept != nil {
 		a.report.raise(EventSpoolFull, "", p.key, kept.Error())
 	}
 	if kept != nil || a.settings.Archive.OnStoresDown == settings.Hold || !a.headroomGone() {
@@ -153,22 +194,43 @@ func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
 	return nil
 }
 
-func (a *Archiver) keep(p parcel, out outcome, bodiless bool) error {
-	parcel, err := p.seal()
+// keep puts into the spool what stores lack, with the bytes where no store holds
+// them. Bytes that were not sealed now are in a store, under a sealing of their own.
+func (a *Archiver) keep(p parcel, out outcome) error {
+	e := entry{Key: p.key, Versions: p.versions, Lacking: out.lacking, Queued: time.Now().UTC()}
+	elsewhere := len(out.held) > 0
+	if elsewhere && !p.seal.made.Load() {
+		return a.spool.add(e, nil, elsewhere)
+	}
+	parcel, err := p.seal.get()
 	if err != nil {
 		return err
 	}
-	e := entry{Key: p.key, Versions: p.versions, Lacking: out.lacking, Queued: time.Now().UTC()}
-	return a.spool.add(e, parcel.body, bodiless)
-}
-
-func (a *Archiver) settleAll(key string, names []string) error {
-	for _, name := range names {
-		if err := a.spool.settle(key, name); err != nil {
-			return err
-		}
+	if err := a.spool.add(e, parcel.body, elsewhere); err != nil {
+		return err
+	}
+	if _, left := a.spool.persist(); left == 0 {
+		a.report.clear(EventSpoolFull, EventStoreCaughtUp, "", "the spool can be written again")
 	}
 	return nil
+}
+
+// settle notes that stores hold the parcel. Where the spool cannot be written it
+// goes on knowing otherwise, and the next process offers the parcel once more: that
+// changes nothing and holds up nobody.
+func (a *Archiver) settle(p parcel, names ...string) {
+	for _, name := range names {
+		if err := a.spool.settle(p.key, name); err != nil {
+			a.report.raise(EventSpoolFull, "", p.key, "the spool cannot forget what stores hold: "+err.Error())
+			return
+		}
+	}
+	if _, waits := a.spool.entry(p.key); !waits {
+		a.report.agreed(p.name(), p.key)
+	}
+	if objects, _ := a.spool.totals(); objects == 0 {
+		a.report.clear(EventSpoolFull, EventStoreCaughtUp, "", "the spool is empty")
+	}
 }
 
 // recentSegments remembers what was archived lately, so that the tail does not

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -48,10 +49,11 @@ func (a *Archiver) RepairStore(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	a.writeDown()
 	for _, e := range a.spool.lackedBy(name) {
 		err := a.repairOne(ctx, one, e)
 		if failure.Is(err, failure.Exists) || failure.Is(err, failure.Corrupt) {
-			a.report.raise(EventConflict, name, e.Key, err.Error())
+			a.report.conflict(e.name(), name, e.Key, err)
 			continue
 		}
 		if err != nil {
@@ -66,33 +68,49 @@ func (a *Archiver) RepairStore(ctx context.Context, name string) error {
 	}
 	if objects, _ := a.spool.totals(); objects == 0 {
 		a.report.clear(EventSpoolOnly, EventStoreCaughtUp, "", "stores hold what was only in the spool")
-		a.report.clear(EventSpoolFull, EventStoreCaughtUp, "", "the spool is empty")
 	}
 	return nil
 }
 
+// writeDown gives the spool's disk another try at what only memory knows.
+func (a *Archiver) writeDown() {
+	if wrote, left := a.spool.persist(); wrote > 0 && left == 0 {
+		a.report.clear(EventSpoolFull, EventStoreCaughtUp, "", "the spool can be written again")
+	}
+}
+
+// repairOne brings a store one object. A late answer may say at any moment that the
+// store has it; then nothing is left to do, and the spool's bytes are gone.
 func (a *Archiver) repairOne(ctx context.Context, one *shelf, e entry) error {
+	e, lacks := a.spool.lacks(e.Key, one.Name())
+	if !lacks {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.settings.Archive.Timeout)
 	defer cancel()
-	body, err := a.bytesOf(ctx, one.Name(), e)
+	body, err := a.bytesOf(ctx, e)
 	if err != nil {
+		if _, lacks = a.spool.lacks(e.Key, one.Name()); !lacks {
+			return nil
+		}
 		return err
 	}
 	p := parcel{key: e.Key, versions: e.Versions, seal: ready(body)}
 	if err := one.deposit(ctx, p, a.settings.Archive.RetainFor); err != nil {
 		return err
 	}
-	return a.spool.settle(e.Key, one.Name())
+	a.settle(p, one.Name())
+	return nil
 }
 
 // bytesOf reads the sealed object from the spool, or from a store that has it.
-func (a *Archiver) bytesOf(ctx context.Context, lacking string, e entry) ([]byte, error) {
+func (a *Archiver) bytesOf(ctx context.Context, e entry) ([]byte, error) {
 	if e.HasBody {
 		return a.spool.body(e)
 	}
 	var last error
 	for _, other := range a.shelves {
-		if other.Name() == lacking {
+		if slices.Contains(e.Lacking, other.Name()) {
 			continue
 		}
 		body, err := readObject(ctx, other, e.Key, "", a.mostBytes(e.Key))

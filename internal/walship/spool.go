@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -40,16 +41,17 @@ type spool struct {
 	dir      string
 	maxBytes int64
 
-	mu      sync.Mutex
-	entries map[string]entry // by key
-	bytes   int64            // of bodies
+	mu        sync.Mutex
+	entries   map[string]entry // by key
+	unwritten map[string]bool  // keys of entries that the disk has not, or not as they are
+	bytes     int64            // of bodies
 }
 
 func openSpool(dir string, maxBytes int64) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, classFile(err, "create spool %s", dir)
 	}
-	s := &spool{dir: dir, maxBytes: maxBytes, entries: make(map[string]entry)}
+	s := &spool{dir: dir, maxBytes: maxBytes, entries: make(map[string]entry), unwritten: make(map[string]bool)}
 	return s, s.load()
 }
 
@@ -104,35 +106,84 @@ func (s *spool) sweep(files []fs.DirEntry) error {
 	return nil
 }
 
-// add records that stores lack the object and keeps its bytes. When they do not
-// fit, bodiless says whether to record the entry without them (another store has
-// them) or to fail with failure.InsufficientSpace.
-func (s *spool) add(e entry, body []byte, bodiless bool) error {
+// add records that stores lack the object and keeps its bytes, if they are given.
+// elsewhere says that a store holds the object: then the entry does without them where
+// they do not fit, and where even the entry cannot be written it is remembered, for
+// persist, and the error says so. Otherwise an error means that nothing was added;
+// failure.InsufficientSpace, that the disk or max_bytes has no room.
+func (s *spool) add(e entry, body []byte, elsewhere bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old, known := s.entries[e.Key]; known && old.HasBody {
-		return s.writeEntry(mergeLacking(old, e.Lacking))
+	if old, known := s.entries[e.Key]; known && (old.HasBody || body == nil) {
+		return s.writeOrRemember(mergeLacking(old, e.Lacking), elsewhere)
 	}
-	e.Size, e.SHA256, e.HasBody = int64(len(body)), store.DigestOf(body), true
-	if s.bytes+e.Size > s.maxBytes {
-		if !bodiless {
-			return failure.New(failure.InsufficientSpace, "spool %s holds %d of at most %d bytes: no room for %s", s.dir, s.bytes, s.maxBytes, e.Key).
-				WithHint("bring a store back, or raise spool.max_bytes")
-		}
-		e.HasBody = false
-	}
-	if e.HasBody {
-		if err := writeDurably(filepath.Join(s.dir, e.id()+".body"), body); err != nil {
+	if body != nil {
+		e.Size, e.SHA256 = int64(len(body)), store.DigestOf(body)
+		if err := s.writeBody(e, body); err == nil {
+			e.HasBody = true
+		} else if !elsewhere {
 			return err
 		}
 	}
-	if err := s.writeEntry(e); err != nil {
-		return err
+	err := s.writeEntry(e)
+	if err == nil {
+		if e.HasBody {
+			s.bytes += e.Size
+		}
+		return nil
 	}
-	if e.HasBody {
-		s.bytes += e.Size
+	if e.HasBody { // without an entry it is a leftover, and may be what fills the disk
+		e.HasBody = false
+		if leftover := s.remove(e, ".body"); leftover != nil {
+			err = errors.Join(err, leftover)
+		}
 	}
-	return nil
+	if elsewhere {
+		s.entries[e.Key], s.unwritten[e.Key] = e, true
+	}
+	return err
+}
+
+func (s *spool) writeBody(e entry, body []byte) error {
+	if s.bytes+e.Size > s.maxBytes {
+		return failure.New(failure.InsufficientSpace, "spool %s holds %d of at most %d bytes: no room for %s", s.dir, s.bytes, s.maxBytes, e.Key).
+			WithHint("bring a store back, or raise spool.max_bytes")
+	}
+	return writeDurably(filepath.Join(s.dir, e.id()+".body"), body)
+}
+
+// writeOrRemember writes an entry, or where that fails remembers it if it may.
+func (s *spool) writeOrRemember(e entry, remember bool) error {
+	err := s.writeEntry(e)
+	if err != nil && remember {
+		s.entries[e.Key], s.unwritten[e.Key] = e, true
+	}
+	return err
+}
+
+// persist tries again to write the entries that only memory knows, and returns how
+// many it wrote and how many are left.
+func (s *spool) persist() (wrote, left int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.unwritten {
+		if s.writeEntry(s.entries[key]) != nil {
+			break // the disk takes nothing yet
+		}
+		wrote++
+	}
+	return wrote, len(s.unwritten)
+}
+
+// onlyInMemory returns the entries that persist could not write yet.
+func (s *spool) onlyInMemory() []entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]entry, 0, len(s.unwritten))
+	for key := range s.unwritten {
+		list = append(list, s.entries[key])
+	}
+	return list
 }
 
 func mergeLacking(e entry, names []string) entry {
@@ -153,10 +204,13 @@ func (s *spool) writeEntry(e entry) error {
 		return err
 	}
 	s.entries[e.Key] = e
+	delete(s.unwritten, e.Key)
 	return nil
 }
 
-// settle records that a store holds the object now. The last one removes it.
+// settle records that a store holds the object now. The last one removes it. An
+// error means that the disk says otherwise: the next process then offers the object
+// once more, which changes nothing.
 func (s *spool) settle(key, storeName string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,30 +222,44 @@ func (s *spool) settle(key, storeName string) error {
 	if len(e.Lacking) > 0 {
 		return s.note(e)
 	}
+	delete(s.entries, key)
+	delete(s.unwritten, key)
 	// The entry goes first: a body without an entry is a leftover, an entry
 	// without its body would be a loss.
-	for _, suffix := range []string{".json", ".body"} {
-		if err := os.Remove(filepath.Join(s.dir, e.id()+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return classFile(err, "remove %s from spool", key)
-		}
+	err := s.remove(e, ".json")
+	if err == nil {
+		err = s.remove(e, ".body")
 	}
-	delete(s.entries, key)
-	if e.HasBody {
+	if err == nil && e.HasBody {
 		s.bytes -= e.Size
+	}
+	return err
+}
+
+func (s *spool) remove(e entry, suffix string) error {
+	if err := os.Remove(filepath.Join(s.dir, e.id()+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return classFile(err, "remove %s from spool", e.Key)
 	}
 	return nil
 }
 
-// note remembers that fewer stores lack an object. On a full disk that stays in
-// memory: what is on disk makes the next daemon offer the object once more, which
-// changes nothing, and a spool that could not forget would never have room again.
+// note remembers that fewer stores lack an object, also where that cannot be written:
+// a spool that could not forget would never have room again.
 func (s *spool) note(e entry) error {
 	err := s.writeEntry(e)
+	s.entries[e.Key] = e
 	if failure.Is(err, failure.InsufficientSpace) {
-		s.entries[e.Key] = e
 		return nil
 	}
 	return err
+}
+
+// entry returns what waits under a key.
+func (s *spool) entry(key string) (entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, waits := s.entries[key]
+	return e, waits
 }
 
 // lackedBy returns what a store lacks, oldest first, files before tail pieces.
@@ -227,6 +295,15 @@ func (s *spool) storeNames() []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// lacks returns what waits under a key for one store.
+func (s *spool) lacks(key, storeName string) (entry, bool) {
+	e, waits := s.entry(key)
+	return e, waits && slices.Contains(e.Lacking, storeName)
+}
+
+// name is parcel.name.
+func (e entry) name() string { return cmp.Or(e.Versions, e.Key) }
 
 func (e entry) isPiece() bool { return strings.Contains(e.Key, "/tail/") }
 
