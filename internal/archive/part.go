@@ -44,7 +44,8 @@ type member struct {
 type builder struct {
 	part    *part
 	out     *buffer
-	sum     *sums // of out
+	sum     *seal.Tally // of out
+	crc     uint32      // of out, once it is whole
 	sealed  *seal.Writer
 	zip     *zstd.Encoder
 	plain   countingWriter
@@ -69,10 +70,11 @@ func (w *Writer) newBuilder(ctx context.Context) (*builder, error) {
 	if err := w.budget.Acquire(ctx, w.reserve()); err != nil {
 		return nil, failure.Wrap(failure.Unavailable, err, "wait for buffer memory")
 	}
-	b := &builder{out: &buffer{pool: &w.pool}, sum: newSums()}
+	b := &builder{out: &buffer{pool: &w.pool}}
+	b.sum = seal.NewTally(b.out)
 	b.part = &part{key: w.key, object: Object{Set: w.cfg.SetID, KeyID: w.key.ID, Key: w.nextPartKey()}}
 	b.part.verify.Do(func() { b.part.usable.Store(true) }) // made here: nothing to look up
-	sealed, err := seal.NewWriter(io.MultiWriter(b.out, b.sum), b.part.object.Key, w.key.PKESK, w.session)
+	sealed, err := seal.NewWriter(b.sum, b.part.object.Key, w.key.PKESK, w.session)
 	if err != nil {
 		return nil, failure.Wrap(failure.Internal, err, "begin part")
 	}
@@ -117,6 +119,6 @@ func (b *builder) finish(w *Writer) error {
 	w.encoders.Put(b.zip)
 	b.zip = nil
 	b.part.object.SizeBytes, b.part.object.PlainBytes = b.out.size, b.plain.n
-	b.part.object.SHA256 = b.sum.digest()
+	b.part.object.SHA256, b.crc = b.sum.Sums()
 	return nil
 }

@@ -130,7 +130,7 @@ func (w *Writer) upload(b *builder) error {
 		w.budget.Release(size)
 	}()
 	object := &b.part.object
-	opts := store.PutOptions{SizeBytes: size, SHA256: object.SHA256, CRC32C: &b.sum.crc}
+	opts := store.PutOptions{SizeBytes: size, SHA256: object.SHA256, CRC32C: &b.crc}
 	written, err := w.targets.put(w.ctx, object.Key, b.out, opts)
 	if err != nil {
 		w.cancel(err)

@@ -3,8 +3,11 @@ package seal
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -164,6 +167,39 @@ func BenchmarkSeal16MiB(b *testing.B) {
 	}
 }
 
+// BenchmarkSums seals what does not compress, and takes the sums of what came out:
+// beside the encryption, and behind it.
+func BenchmarkSums(b *testing.B) {
+	recipients, _, _ := testKeys(b)
+	key, header, err := recipients.NewSession(keyring.CFB)
+	if err != nil {
+		b.Fatal(err)
+	}
+	plain := randomBytes(16 << 20)
+	for name, open := range map[string]func(io.Writer) io.Writer{
+		"beside": func(w io.Writer) io.Writer { return w },
+		"behind": func(w io.Writer) io.Writer { return io.MultiWriter(w) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(plain)))
+			for b.Loop() {
+				sum := NewTally(io.Discard)
+				w, err := NewWriter(open(sum), "x", header, key)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := w.Write(plain); err != nil {
+					b.Fatal(err)
+				}
+				if err := w.Close(); err != nil {
+					b.Fatal(err)
+				}
+				sum.Sums()
+			}
+		})
+	}
+}
+
 func BenchmarkOpen16MiB(b *testing.B) {
 	recipients, private, _ := testKeys(b)
 	plain := randomBytes(16 << 20)
@@ -175,6 +211,51 @@ func BenchmarkOpen16MiB(b *testing.B) {
 	for b.Loop() {
 		if _, err := Open(context.Background(), sealed, "x", private, 16<<20); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestTally: the sums are those of what came out, whatever its length and wherever
+// they are taken.
+func TestTally(t *testing.T) {
+	t.Parallel()
+	recipients, private, _ := testKeys(t)
+	for _, mode := range []keyring.Mode{keyring.CFB, keyring.GCM} {
+		for _, size := range []int{0, 1, 15, 16, 63, 64, 65, cfbBufBytes - prefixBytes - 1, cfbBufBytes, frameBytes - 1, frameBytes, 3*frameBytes + 17, 1<<20 + 1} {
+			key, header, err := recipients.NewSession(mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			sum := NewTally(&out)
+			w, err := NewWriter(sum, "x", header, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain := randomBytes(size)
+			for piece := range slices.Chunk(plain, 1000) {
+				if _, err := w.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			sha, crc := sum.Sums()
+			if sha != sha256.Sum256(out.Bytes()) || crc != crc32.Checksum(out.Bytes(), castagnoli) {
+				t.Errorf("mode %v, %d bytes: other sums than those of what came out", mode, size)
+			}
+			again, err := private.SessionKey(t.Context(), "x", header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := NewReader(&out, again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, plain) {
+				t.Errorf("mode %v, %d bytes: %d others came back: %v", mode, size, len(got), err)
+			}
 		}
 	}
 }

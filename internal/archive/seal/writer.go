@@ -31,7 +31,7 @@ type Writer struct {
 // NewWriter writes header, then begins a message under key to w. name is the key
 // the object will have in the stores: inside the encryption it says whose object
 // this is, whatever key it is copied to. The caller writes the content and
-// closes; w stays open.
+// closes; w stays open. A w that is a Tally costs less than one behind another writer.
 func NewWriter(w io.Writer, name string, header []byte, key keyring.SessionKey) (*Writer, error) {
 	return newWriter(w, name, header, key, nil)
 }
@@ -76,7 +76,8 @@ func newWriter(w io.Writer, name string, header []byte, key keyring.SessionKey, 
 
 func newOuter(w io.Writer, key keyring.SessionKey) (io.WriteCloser, error) {
 	if key.Mode() == keyring.CFB {
-		return newCFBWriter(newFrameWriter(w, seipdTag), key.Bytes())
+		tally, _ := w.(*Tally)
+		return newCFBWriter(newFrameWriter(w, seipdTag), tally, key.Bytes())
 	}
 	suite := packet.CipherSuite{Cipher: packet.CipherAES256, Mode: packet.AEADModeGCM}
 	config := &packet.Config{AEADConfig: &packet.AEADConfig{DefaultMode: packet.AEADModeGCM}}
