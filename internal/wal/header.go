@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -12,6 +11,7 @@ const HeaderBytes = 40
 
 // Flags of a page header (xlp_info). A segment's first page has a long header.
 const (
+	flagContinues  = 0x0001
 	flagLongHeader = 0x0002
 	flagsAll       = 0x000F
 )
@@ -54,14 +54,9 @@ func ParseHeader(page []byte) (Header, error) {
 	if len(page) < HeaderBytes {
 		return Header{}, failure.New(failure.Corrupt, "%d bytes are too few for a WAL page header of %d", len(page), HeaderBytes)
 	}
-	// All magics are 0xD1xx, which shows the server's byte order.
-	var order binary.ByteOrder = binary.LittleEndian
-	switch {
-	case page[1] == 0xD1:
-	case page[0] == 0xD1:
-		order = binary.BigEndian
-	default:
-		return Header{}, failure.New(failure.Corrupt, "not a WAL page: begins with %02X %02X", page[0], page[1])
+	order, err := orderOf(page)
+	if err != nil {
+		return Header{}, err
 	}
 	h := Header{
 		Magic: order.Uint16(page), Timeline: Timeline(order.Uint32(page[4:])), PageAddress: LSN(order.Uint64(page[8:])),

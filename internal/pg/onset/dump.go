@@ -2,8 +2,10 @@ package onset
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -18,7 +20,8 @@ type Range struct {
 	Dir      string       `json:"dir"` // pg_wal, or where segments were fetched
 	Timeline wal.Timeline `json:"timeline"`
 	From     wal.LSN      `json:"from"`
-	Until    wal.LSN      `json:"until,omitzero"` // 0: to the end of what is valid
+	Until    wal.LSN      `json:"until,omitzero"`   // 0: to the end of the log, which nobody writes to meanwhile
+	Reaches  wal.LSN      `json:"reaches,omitzero"` // without Until: the log is known not to end before; 0: nothing is known
 }
 
 func (r Range) check() error {
@@ -36,9 +39,12 @@ func (r Range) arguments() []string {
 	return args
 }
 
-// maxLineBytes bounds one line; the rest of a longer one is skipped. A commit
-// that drops 20 000 relations fits.
-const maxLineBytes = 1 << 20
+// Bounds of one line. The longest is of a commit with as many subtransactions and
+// dropped relations as a transaction may have here; a longer one is not read whole.
+const (
+	usualLineBytes = 64 << 10
+	maxLineBytes   = 16 << 20
+)
 
 // Ended says why reading stopped.
 type Ended struct {
@@ -63,7 +69,8 @@ func dump(ctx context.Context, programs pg.Programs, r Range, each func(record) 
 	if err := cmd.Start(); err != nil {
 		return Ended{}, failure.Wrap(failure.Unavailable, err, "run pg_waldump")
 	}
-	reading := readLines(stdout, each)
+	lines := lines{each: each}
+	reading := lines.read(stdout, maxLineBytes)
 	if reading != nil {
 		cancel()
 	}
@@ -74,41 +81,86 @@ func dump(ctx context.Context, programs pg.Programs, r Range, each func(record) 
 	if err := ctx.Err(); err != nil {
 		return Ended{}, failure.Wrap(failure.Unavailable, err, "read WAL")
 	}
-	return judgeEnd(r, waiting, strings.TrimSpace(words.String())), nil
+	return lines.ended(r, waiting, strings.TrimSpace(words.String())), nil
 }
 
-// judgeEnd: without an end pg_waldump always stops with an error at the end of
-// valid WAL; whether that is where the log ends is for the caller to compare.
-func judgeEnd(r Range, waiting error, words string) Ended {
-	switch {
-	case waiting == nil:
-		return Ended{Complete: true}
-	case r.Until == 0 && strings.Contains(words, "error in WAL record"):
-		return Ended{Complete: true, Detail: words}
-	default:
-		return Ended{Detail: words}
-	}
+// lines are what pg_waldump printed of one range.
+type lines struct {
+	each func(record) error
+	last string  // the newest whole one
+	cut  wal.LSN // of the newest record that matters and was too long to be read whole; 0: none
 }
 
-func readLines(from io.Reader, each func(record) error) error {
-	reader := bufio.NewReaderSize(from, maxLineBytes)
+func (l *lines) read(from io.Reader, limitBytes int) error {
+	reader := bufio.NewReaderSize(from, usualLineBytes)
+	var long []byte // what was read of a longer line, at most limitBytes
 	for {
-		line, err := reader.ReadSlice('\n')
-		if parsed, ok := parseLine(strings.TrimSuffix(string(line), "\n")); ok {
-			if err := each(parsed); err != nil {
-				return err
-			}
+		part, err := reader.ReadSlice('\n')
+		over := len(long)+len(part) > limitBytes
+		if long != nil || err != nil {
+			long = append(long, part[:min(len(part), limitBytes-len(long))]...)
+			part = long
 		}
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = reader.ReadSlice('\n')
-		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF): // what was being printed when pg_waldump ended is no record
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return failure.Wrap(failure.Unavailable, err, "read pg_waldump")
 		}
+		long = nil
+		if err := l.take(strings.TrimSuffix(string(part), "\n"), over); err != nil {
+			return err
+		}
 	}
+}
+
+func (l *lines) take(line string, cut bool) error {
+	if strings.HasPrefix(line, "rmgr: ") {
+		l.last = line
+	}
+	parsed, ok := parseLine(line)
+	if !ok {
+		return nil
+	}
+	if cut {
+		l.cut = parsed.lsn
+	}
+	return l.each(parsed)
+}
+
+// ended judges whether all of a range was read. pg_waldump's status and words tell the
+// end of the log from damage in it only where it was given an end, and even then not
+// where a damaged length leads beyond that: so what lies where it stopped is read too.
+func (l *lines) ended(r Range, waiting error, words string) Ended {
+	last, found := parsePlace(l.last)
+	switch {
+	case l.cut != 0:
+		return Ended{Detail: fmt.Sprintf("the record at %s is described in more than %d bytes: it was not read whole", l.cut, maxLineBytes)}
+	case !found || r.Until != 0 && waiting != nil:
+		return Ended{Detail: cmp.Or(words, "no record was found")}
+	}
+	if err := stopped(r, last); err != nil {
+		return Ended{Detail: strings.TrimSuffix(err.Error()+": "+words, ": ")}
+	}
+	return Ended{Complete: true, Detail: words}
+}
+
+// stopped returns nil where all of a range was read with its last record.
+func stopped(r Range, last place) error {
+	tail, err := tailOf(r)
+	if err != nil {
+		return err
+	}
+	at := tail.after(last)
+	switch {
+	case r.Until != 0:
+		return tail.reaches(at, r.Until)
+	case at < r.Reaches:
+		return failure.New(failure.Corrupt, "the log cannot be read at %s, and the server knew that it reaches %s", at, r.Reaches)
+	}
+	return tail.endsAt(at)
 }
 
 // limited keeps the first bytes written to it.

@@ -31,6 +31,22 @@ type Thresholds struct {
 	Factor  int64 `json:"factor"`   // times the median transaction of the range; default 50
 }
 
+const (
+	defaultMinRows = 1000
+	defaultFactor  = 50
+)
+
+// bound is how many rows of a kind are more than normal in a history.
+func (limits Thresholds) bound(history History) int64 {
+	if limits.MinRows <= 0 {
+		limits.MinRows = defaultMinRows
+	}
+	if limits.Factor <= 0 {
+		limits.Factor = defaultFactor
+	}
+	return max(limits.MinRows, limits.Factor*history.typical())
+}
+
 // Candidate is a transaction that may have done the damage.
 type Candidate struct {
 	XID       uint32         `json:"xid"`
@@ -40,7 +56,8 @@ type Candidate struct {
 	Why       Why            `json:"why"`
 	Rows      Counts         `json:"rows"`
 	Relations []RelationRows `json:"relations,omitempty"` // most destroyed first, at most 100
-	Removed   []page.RelFile `json:"removed,omitempty"`   // at most 100
+	Files     int            `json:"files,omitempty"`     // users' files that it removed
+	Removed   []page.RelFile `json:"removed,omitempty"`   // at most 100 of them
 	Made      []page.RelFile `json:"made,omitempty"`      // at most 100
 }
 
@@ -54,13 +71,7 @@ const maxListed = 100
 
 // Judge picks the candidates, gravest reason first, then earliest. It decides purely.
 func Judge(history History, limits Thresholds) []Candidate {
-	if limits.MinRows <= 0 {
-		limits.MinRows = 1000
-	}
-	if limits.Factor <= 0 {
-		limits.Factor = 50
-	}
-	bound := max(limits.MinRows, limits.Factor*history.typical())
+	bound := limits.bound(history)
 	var candidates []Candidate
 	for _, t := range history.Suspects {
 		if why := t.why(bound); why != "" {
@@ -71,6 +82,14 @@ func Judge(history History, limits Thresholds) []Candidate {
 		return slices.Index(order(), a.Why) - slices.Index(order(), b.Why)
 	})
 	return candidates
+}
+
+// Hidden is what Judge, with default thresholds, may have made candidates of had it been
+// kept: transactions up to Cut.Newest that dropped, truncated, or changed very much.
+// false: it was shown every one.
+func Hidden(history History) (Cut, bool) {
+	cut := history.Cut
+	return cut, cut.Removed || cut.Rows >= Thresholds{}.bound(history)
 }
 
 func (t Transaction) why(bound int64) Why {
@@ -96,7 +115,7 @@ func (t Transaction) why(bound int64) Why {
 func (t Transaction) candidate(why Why) Candidate {
 	c := Candidate{
 		XID: t.XID, FirstLSN: t.First, CommitLSN: t.Commit, CommitAt: t.At, Why: why, Rows: t.Rows(),
-		Removed: t.Removed[:min(len(t.Removed), maxListed)], Made: t.Made,
+		Files: len(t.Removed) + t.More, Removed: t.Removed[:min(len(t.Removed), maxListed)], Made: t.Made,
 	}
 	for _, file := range t.files() {
 		if len(c.Relations) == maxListed {

@@ -38,14 +38,34 @@ func parseLine(line string) (r record, ok bool) {
 		return r, false
 	}
 	r.manager = manager
-	r.xid = uint32(number(between(head, "tx:", ",")))
+	r.xid = uint32(number(field(head, "tx:")))
 	var err error
-	if r.lsn, err = wal.ParseLSN(between(head, "lsn: ", ",")); err != nil {
+	if r.lsn, err = wal.ParseLSN(field(head, "lsn: ")); err != nil {
 		return r, false
 	}
 	r.what, r.detail, _ = strings.Cut(description, " ")
 	r.relation = relationOf(r.detail)
 	return r, true
+}
+
+// place is where one record of any kind lies.
+type place struct {
+	at       wal.LSN
+	length   uint32 // in bytes, headers of pages not counted
+	switches bool   // it ends its segment: what follows begins the next
+}
+
+// parsePlace reads one line; ok is false for lines that are no record's.
+func parsePlace(line string) (p place, ok bool) {
+	rest, found := strings.CutPrefix(line, "rmgr: ")
+	head, description, whole := strings.Cut(rest, ", desc: ")
+	_, total, both := strings.Cut(field(head, "len (rec/tot):"), "/")
+	if !found || !whole || !both {
+		return p, false
+	}
+	at, err := wal.ParseLSN(field(head, "lsn: "))
+	p = place{at: at, length: uint32(number(total)), switches: strings.HasPrefix(head, "XLOG ") && strings.HasPrefix(description, "SWITCH")}
+	return p, err == nil && p.length != 0
 }
 
 // relationOf reads "blkref #0: rel 1663/5/16384 …".
@@ -65,7 +85,7 @@ func relationOf(detail string) page.RelFile {
 // tuples is how many rows a MULTI_INSERT inserts: "61 tuples …" up to 15,
 // "ntuples: 61, …" from 16 on.
 func (r record) tuples() int64 {
-	if text := between(r.detail, "ntuples: ", ","); text != "" {
+	if text := field(r.detail, "ntuples: "); text != "" {
 		return int64(number(text))
 	}
 	first, _, _ := strings.Cut(r.detail, " ")
@@ -104,13 +124,13 @@ func (r record) prepared() uint32 {
 	return uint32(number(first))
 }
 
-// between returns what lies between two marks, trimmed; "" without them.
-func between(text, begin, end string) string {
+// field returns what lies between a mark and the next comma, trimmed; "" without it.
+func field(text, begin string) string {
 	_, after, found := strings.Cut(text, begin)
 	if !found {
 		return ""
 	}
-	value, _, _ := strings.Cut(after, end)
+	value, _, _ := strings.Cut(after, ",")
 	return strings.TrimSpace(value)
 }
 

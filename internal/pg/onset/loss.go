@@ -1,7 +1,9 @@
 package onset
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -19,7 +21,7 @@ const maxLossRelations = 100_000
 type Loss struct {
 	Transactions int64     `json:"transactions"`
 	Tables       []Lost    `json:"tables"`       // most rows first; catalogs and TOAST are left out
-	Unattributed Counts    `json:"unattributed"` // in relations that no catalog given knows
+	Unattributed Counts    `json:"unattributed"` // in relations that no catalog given knows, or that are too many to tell apart
 	Removed      int       `json:"removed"`      // relation files removed
 	Complete     bool      `json:"complete"`     // false: figures are lower bounds
 	Detail       string    `json:"detail,omitempty"`
@@ -88,7 +90,12 @@ func (c *counter) commit(t Transaction) error {
 		return nil
 	}
 	c.loss.Transactions++
-	c.loss.Removed += len(t.Removed)
+	c.loss.Removed += len(t.Removed) + t.More
+	if t.Beyond != (Counts{}) {
+		c.loss.Unattributed.add(t.Beyond)
+		c.loss.Complete = false
+		c.loss.Detail = fmt.Sprintf("transaction %d changed more than %d relations: those beyond them are counted, but not told apart", t.XID, maxRelations)
+	}
 	c.loss.Newest = Committed{LSN: t.Commit, XID: t.XID}
 	for relation, counts := range t.Relations {
 		sum := c.rows[relation]
@@ -118,7 +125,7 @@ func (c *counter) attribute(names []*damage.Names) {
 		tables[key] = sum
 	}
 	keys := slices.SortedFunc(maps.Keys(tables), func(a, b [2]string) int {
-		if order := compareInt(total(tables[b]), total(tables[a])); order != 0 {
+		if order := cmp.Compare(total(tables[b]), total(tables[a])); order != 0 {
 			return order
 		}
 		return slices.Compare(a[:], b[:])

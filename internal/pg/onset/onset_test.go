@@ -51,7 +51,7 @@ func TestTheDamagingTransactionIsFoundAmongNormalOnes(t *testing.T) {
 			xid := pgtest.Query[int64](t, server, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 			normal(t, server, 50)
 			history, err := onset.Read(t.Context(), server.Cluster(t).Programs, []onset.Range{
-				{Dir: filepath.Join(server.DataDir, "pg_wal"), Timeline: 1, From: from},
+				{Dir: filepath.Join(server.DataDir, "pg_wal"), Timeline: 1, From: from, Until: position(t, server)},
 			}, nil)
 			if err != nil || !history.Complete() {
 				t.Fatalf("Read: %+v, %v", history.Ends, err)
@@ -95,7 +95,7 @@ func TestCountOfWorkAfterAPosition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ranges := []onset.Range{{Dir: filepath.Join(server.DataDir, "pg_wal"), Timeline: 1, From: begin}}
+	ranges := []onset.Range{{Dir: filepath.Join(server.DataDir, "pg_wal"), Timeline: 1, From: begin, Until: position(t, server)}}
 	loss, err := onset.Count(t.Context(), server.Cluster(t).Programs, ranges, target, 0, names)
 	if err != nil || !loss.Complete || len(loss.Tables) != 1 {
 		t.Fatalf("Count = %+v, %v", loss, err)

@@ -1,6 +1,7 @@
 package onset
 
 import (
+	"cmp"
 	"context"
 	"math/bits"
 	"slices"
@@ -24,8 +25,29 @@ type History struct {
 	Suspects     []Transaction `json:"suspects"`         // that dropped, rewrote or changed most, at most MaxSuspects
 	Destroyed    [65]int64     `json:"destroyed"`        // transactions by bit length of rows updated or deleted
 	Ends         []Ended       `json:"ends"`             // one per range
-	Dropped      int64         `json:"not_kept"`         // suspects beyond MaxSuspects, the mildest
+	Cut          Cut           `json:"cut,omitzero"`     // of the suspects beyond MaxSuspects
 	Points       []Point       `json:"points,omitempty"` // named restore points, at most maxPoints
+}
+
+// Cut is what is known of transactions that were read, may have destroyed data, and
+// were not kept: there were too many. The zero value: all were.
+type Cut struct {
+	Newest  wal.LSN   `json:"newest_lsn"`        // start of the commit record of the last of them
+	At      time.Time `json:"at,omitzero"`       // when that committed; zero: unreadable
+	Rows    int64     `json:"rows,omitempty"`    // the most that one of them deleted, or updated
+	Removed bool      `json:"removed,omitempty"` // one of them removed files
+}
+
+func (c *Cut) add(t Transaction) {
+	if !t.mayBeGrave(defaultMinRows) {
+		return
+	}
+	if t.Commit > c.Newest {
+		c.Newest, c.At = t.Commit, t.At
+	}
+	rows := t.Rows()
+	c.Rows = max(c.Rows, rows.Deleted, rows.Updated)
+	c.Removed = c.Removed || len(t.Removed) > 0
 }
 
 // Point is a restore point made by pg_create_restore_point.
@@ -62,7 +84,7 @@ func Read(ctx context.Context, programs pg.Programs, ranges []Range, progress fu
 		history.Ends = append(history.Ends, ended)
 	}
 	history.Open = len(state.byXID)
-	history.prune(MaxSuspects)
+	history.prune()
 	return history, nil
 }
 
@@ -97,37 +119,44 @@ func (h *History) commit(t Transaction) {
 	}
 	h.Suspects = append(h.Suspects, t)
 	if len(h.Suspects) >= 2*MaxSuspects {
-		h.prune(MaxSuspects)
+		h.prune()
 	}
 }
 
-// prune keeps the gravest suspects, in commit order.
-func (h *History) prune(keep int) {
-	if len(h.Suspects) > keep {
-		slices.SortStableFunc(h.Suspects, func(a, b Transaction) int { return compareInt(b.weight(), a.weight()) })
-		h.Dropped += int64(len(h.Suspects) - keep)
-		h.Suspects = slices.Clip(h.Suspects[:keep])
+// prune keeps suspects, in commit order: first those that may be grave, by what was
+// normal so far, the newest of them; then those that changed most.
+func (h *History) prune() {
+	if len(h.Suspects) > MaxSuspects {
+		bound := Thresholds{}.bound(*h)
+		slices.SortStableFunc(h.Suspects, func(a, b Transaction) int {
+			first, second := a.mayBeGrave(bound), b.mayBeGrave(bound)
+			switch {
+			case first && second:
+				return cmp.Compare(b.Commit, a.Commit)
+			case first:
+				return -1
+			case second:
+				return 1
+			}
+			return cmp.Compare(b.Rows().Destroyed(), a.Rows().Destroyed())
+		})
+		for _, t := range h.Suspects[MaxSuspects:] {
+			h.Cut.add(t)
+		}
+		h.Suspects = slices.Clip(h.Suspects[:MaxSuspects])
 	}
-	slices.SortFunc(h.Suspects, func(a, b Transaction) int { return compareInt(int64(a.Commit), int64(b.Commit)) })
+	slices.SortFunc(h.Suspects, func(a, b Transaction) int { return cmp.Compare(a.Commit, b.Commit) })
 }
 
-// weight orders suspects while reading: removed files weigh more than any rows.
-func (t Transaction) weight() int64 {
-	return int64(len(t.Removed))<<40 + t.Rows().Destroyed()
+// mayBeGrave reports whether a transaction removed files, or destroyed so many rows of
+// a kind that it is no normal one.
+func (t Transaction) mayBeGrave(bound int64) bool {
+	rows := t.Rows()
+	return len(t.Removed) > 0 || rows.Deleted >= bound || rows.Updated >= bound
 }
 
 func (t Transaction) changesSchema() bool {
 	return t.Catalog[classNode].Destroyed() > 0 || t.Catalog[attributeNode].Destroyed() > 0
-}
-
-func compareInt(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // typical is the upper bound of the median transaction's destroyed rows.

@@ -49,9 +49,11 @@ type Transaction struct {
 	First     wal.LSN                 `json:"first_lsn"` // locks included: stopping here leaves none behind
 	Commit    wal.LSN                 `json:"commit_lsn"`
 	At        time.Time               `json:"at"`                // commit time by the server's clock, UTC; zero: unreadable
-	Relations map[page.RelFile]Counts `json:"-"`                 // user relations
+	Relations map[page.RelFile]Counts `json:"-"`                 // user relations, at most maxRelations
+	Beyond    Counts                  `json:"beyond,omitzero"`   // in the user relations that are more
 	Catalog   map[uint32]Counts       `json:"-"`                 // by catalog file number
-	Removed   []page.RelFile          `json:"removed,omitempty"` // files the commit removed
+	Removed   []page.RelFile          `json:"removed,omitempty"` // users' files that the commit removed, at most maxRelations
+	More      int                     `json:"more,omitempty"`    // files it removed besides
 	Created   int                     `json:"created"`           // files it made
 	Made      []page.RelFile          `json:"made,omitempty"`    // those of them that are users', at most maxListed
 	Written   int                     `json:"written"`           // pages it logged whole, as a rewrite does
@@ -59,7 +61,7 @@ type Transaction struct {
 
 // Rows sums over all user relations.
 func (t Transaction) Rows() Counts {
-	var sum Counts
+	sum := t.Beyond
 	for _, counts := range t.Relations {
 		sum.add(counts)
 	}
@@ -143,6 +145,7 @@ func (t *Transaction) book(relation page.RelFile, counts Counts) {
 	}
 	sum, known := t.Relations[relation]
 	if !known && len(t.Relations) >= maxRelations {
+		t.Beyond.add(counts)
 		return
 	}
 	sum.add(counts)
@@ -163,11 +166,21 @@ func (o *open) end(r record) Transaction {
 	}
 	whole.Commit, whole.At = r.lsn, r.commitTime()
 	for _, path := range r.list("rels") {
-		if relation, ok := page.ParsePath(path); ok && relation.Node >= firstUserNode && len(whole.Removed) < maxRelations {
-			whole.Removed = append(whole.Removed, relation)
-		}
+		whole.remove(path)
 	}
 	return whole
+}
+
+// remove notes a file that the commit removes.
+func (t *Transaction) remove(path string) {
+	relation, ok := page.ParsePath(path)
+	switch {
+	case !ok || relation.Node < firstUserNode:
+	case len(t.Removed) < maxRelations:
+		t.Removed = append(t.Removed, relation)
+	default:
+		t.More++
+	}
 }
 
 func (o *open) take(xid uint32) *Transaction {
@@ -184,6 +197,7 @@ func (t *Transaction) absorb(part *Transaction) {
 	t.Created += part.Created
 	t.Made = append(t.Made, part.Made[:min(len(part.Made), maxListed-len(t.Made))]...)
 	t.Written += part.Written
+	t.Beyond.add(part.Beyond)
 	for relation, counts := range part.Relations {
 		t.book(relation, counts)
 	}
