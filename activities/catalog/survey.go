@@ -55,9 +55,12 @@ func Take(ctx context.Context, s Shelves, system wal.SystemID) (Survey, error) {
 		return survey, err
 	}
 	survey.addInventory(inventory)
-	beats, err := walship.ReadHeartbeats(ctx, s.Stores, s.Source, oldest(survey.Sets))
+	beats, damaged, err := walship.ReadHeartbeats(ctx, s.Stores, s.Source, oldest(survey.Sets))
 	if err != nil {
 		return survey, err
+	}
+	for _, one := range damaged {
+		survey.note("heartbeats: %s in store %s: %s %s", one.Kind, one.Store, one.Key, one.Detail)
 	}
 	for _, beat := range beats {
 		if beat.SystemID == system {

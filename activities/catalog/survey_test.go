@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"bytes"
 	"path/filepath"
 	"testing"
 	"time"
@@ -117,6 +118,22 @@ func TestL29SilentStoreIsNamed(t *testing.T) {
 	require.NoError(t, s.closes[0]())
 	_, err = s.take()
 	require.Error(t, err, "no store at all is not an empty catalog")
+}
+
+// TestUnreadableHeartbeatIsNamed: the rest of the survey is what it was.
+func TestUnreadableHeartbeatIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newShelves(t)
+	s.backUp(s.host, cluster())
+	const key = "v1/" + database + "/heartbeat/7001/FIRST/junk.json"
+	body := []byte("{")
+	_, err := s.stores[1].Put(t.Context(), key, bytes.NewReader(body), store.Describe(body))
+	require.NoError(t, err)
+	survey, err := s.take()
+	require.NoError(t, err)
+	require.Len(t, survey.Sets, 1)
+	require.Len(t, survey.Anomalies, 1)
+	require.Contains(t, survey.Anomalies[0], "heartbeats: damaged in store two: "+key)
 }
 
 func TestProposeRefused(t *testing.T) {

@@ -1,9 +1,11 @@
 package walship
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -17,31 +19,44 @@ import (
 
 // ReadHeartbeats returns the acknowledged heartbeats of a source since an
 // instant, from all stores together, ordered by acknowledgement. It needs no
-// database and no key. A store that does not answer is an error only when all do
-// not: then nothing is known, which is not "no heartbeats". A damaged object is
-// read from another store.
-func ReadHeartbeats(ctx context.Context, stores []store.Store, source string, since time.Time) ([]Beat, error) {
-	found := make(map[beatID]Beat)
+// database and no key. Objects that cannot be read are named and done without: of
+// those that another store has whole nothing is missing, of others their heartbeats are
+// unknown. A store that does not answer is an error only when all do not, and so is
+// damage when no store is without any and nothing could be read: then nothing is known,
+// which is not "no heartbeats".
+func ReadHeartbeats(ctx context.Context, stores []store.Store, source string, since time.Time) ([]Beat, []Anomaly, error) {
+	r := beatReader{source: source, since: since, found: make(map[beatID]Beat)}
 	var problems []error
+	silent, sound := 0, 0
 	for _, one := range stores {
-		if err := readBeatsOf(ctx, one, source, since, found); err != nil {
-			problems = append(problems, err)
+		damaged, err := r.read(ctx, one)
+		problems = append(problems, keepErrors(damaged, err)...)
+		switch {
+		case err != nil:
+			silent++
+		case damaged == nil:
+			sound++
 		}
 	}
-	if len(stores) > 0 && len(problems) == len(stores) {
-		return nil, failure.Wrap(failure.Unavailable, joinProblems(problems), "read heartbeats of %s", source)
+	if len(stores) > 0 && (silent == len(stores) || (sound == 0 && len(r.found) == 0)) {
+		return nil, r.anomalies, failure.Wrap(failure.Unavailable, joinProblems(problems), "read heartbeats of %s", source)
 	}
-	beats := make([]Beat, 0, len(found))
-	for _, beat := range found {
-		beats = append(beats, beat)
-	}
-	slices.SortFunc(beats, func(a, b Beat) int {
-		if order := a.Acknowledged.Compare(b.Acknowledged); order != 0 {
-			return order
-		}
-		return int(a.Seq) - int(b.Seq)
+	beats := slices.SortedFunc(maps.Values(r.found), func(a, b Beat) int {
+		return cmp.Or(a.Acknowledged.Compare(b.Acknowledged), cmp.Compare(a.Seq, b.Seq))
 	})
-	return beats, nil
+	return beats, r.anomalies, nil
+}
+
+func keepErrors(list ...error) []error {
+	return slices.DeleteFunc(list, func(err error) bool { return err == nil })
+}
+
+// beatReader gathers the heartbeats of one source from store after store.
+type beatReader struct {
+	source    string
+	since     time.Time
+	found     map[beatID]Beat
+	anomalies []Anomaly
 }
 
 type beatID struct {
@@ -50,33 +65,47 @@ type beatID struct {
 	incarnation string
 }
 
-func readBeatsOf(ctx context.Context, from store.Store, source string, since time.Time, into map[beatID]Beat) error {
-	var damaged error
-	for prefix, err := range incarnations(ctx, from, fmt.Sprintf("v1/%s/heartbeat/", source)) {
+// read adds what one store has. damaged is why the first object could not be read that
+// was there; err that the store did not answer.
+func (r *beatReader) read(ctx context.Context, from store.Store) (damaged, err error) {
+	for prefix, err := range incarnations(ctx, from, fmt.Sprintf("v1/%s/heartbeat/", r.source)) {
 		if err != nil {
-			return err
+			return damaged, err
 		}
-		after, err := seekBeats(ctx, from, prefix, since)
+		after, err := seekBeats(ctx, from, prefix, r.since)
 		if err != nil {
-			return err
+			return damaged, err
 		}
 		for obj, err := range from.List(ctx, prefix, store.ListOptions{After: after}) {
 			if err != nil {
-				return failure.Wrap(failure.ClassOf(err), err, "list heartbeats in %s", from.Name())
+				return damaged, failure.Wrap(failure.ClassOf(err), err, "list heartbeats in %s", from.Name())
 			}
 			beats, err := getBeats(ctx, from, obj.Key)
+			if err != nil && !failure.Is(err, failure.Corrupt) {
+				return damaged, err
+			}
 			if err != nil {
 				damaged = firstOf(damaged, err)
-				continue
+				r.note(from, obj.Key, err)
 			}
-			for _, beat := range beats {
-				if !beat.Acknowledged.Before(since) {
-					into[beatID{beat.Seq, beat.SystemID, beat.Incarnation}] = beat
-				}
-			}
+			r.add(beats)
 		}
 	}
-	return damaged
+	return damaged, nil
+}
+
+func (r *beatReader) add(beats []Beat) {
+	for _, beat := range beats {
+		if !beat.Acknowledged.Before(r.since) {
+			r.found[beatID{beat.Seq, beat.SystemID, beat.Incarnation}] = beat
+		}
+	}
+}
+
+func (r *beatReader) note(from store.Store, key string, why error) {
+	if len(r.anomalies) < maxAnomalies {
+		r.anomalies = append(r.anomalies, Anomaly{Kind: AnomalyDamaged, Store: from.Name(), Key: key, Detail: why.Error()})
+	}
 }
 
 // incarnations yields the prefix of every <system>/<incarnation>/ below prefix,
@@ -149,7 +178,12 @@ func beatsFrom(prefix string, sequence uint64) string {
 	return fmt.Sprintf("%s%0*d", prefix, sequenceWidth, sequence)
 }
 
+// getBeats reads one object; what no daemon names so is Corrupt without being read.
 func getBeats(ctx context.Context, from store.Store, key string) ([]Beat, error) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	if _, _, _, err := parseBeatName(name); err != nil {
+		return nil, err
+	}
 	body, _, err := from.Get(ctx, key, store.GetOptions{})
 	if err != nil {
 		return nil, failure.Wrap(failure.ClassOf(err), err, "read %s from %s", key, from.Name())
@@ -161,7 +195,7 @@ func getBeats(ctx context.Context, from store.Store, key string) ([]Beat, error)
 	if err != nil {
 		return nil, err
 	}
-	return decodeBeats(key[strings.LastIndexByte(key, '/')+1:], content)
+	return decodeBeats(name, content)
 }
 
 // highestBeat returns the highest sequence a store knows for a system, over all

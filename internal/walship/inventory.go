@@ -74,6 +74,7 @@ const (
 	AnomalyDeleteMarker AnomalyKind = "delete-marker" // somebody deleted what is still there as a version
 	AnomalyVersions     AnomalyKind = "versions"      // more than one version of an immutable object
 	AnomalyStrange      AnomalyKind = "strange"       // a key that archiving never makes, or a size that nothing of the name can have
+	AnomalyDamaged      AnomalyKind = "damaged"       // an object that cannot be read
 )
 
 // Anomaly is one thing a person should look at.
