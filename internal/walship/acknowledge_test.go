@@ -8,12 +8,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/walship"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
+
+// newSteadyBox waits for every store that answers, however busy the machine.
+func newSteadyBox(t *testing.T) *sandbox {
+	t.Helper()
+	return newFakeBox(t).settings(func(s *settings.Settings) { s.Archive.Patience = time.Minute })
+}
 
 func (e *events) count(kind walship.EventKind, alarm bool) int {
 	e.mu.Lock()
@@ -107,7 +114,7 @@ func TestRetriedSegmentHasOneSealing(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			box := newFakeBox(t)
+			box := newSteadyBox(t)
 			box.cutAll(true)
 			name := box.segments(t, 1, 1)[0]
 			archiver := box.archiver(t)
@@ -125,7 +132,7 @@ func TestRetriedSegmentHasOneSealing(t *testing.T) {
 // What a killed process left in one store, and noted nowhere, goes to the other as it is.
 func TestForgottenSegmentIsCopiedAsItIs(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	name := box.segments(t, 1, 1)[0]
 	box.switches[1].cut.Store(true)
 	archiver := box.archiver(t)
@@ -145,7 +152,7 @@ func TestForgottenSegmentIsCopiedAsItIs(t *testing.T) {
 // until it is over, and what the others took is brought to it.
 func TestRequireAllSaysThatItWaits(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	var seen events
 	box.opts.OnEvent = seen.add
 	box.settings(func(s *settings.Settings) { s.Archive.Require = settings.RequireAll })
@@ -193,7 +200,7 @@ func (b *sandbox) breakSpool(t *testing.T) (mend func()) {
 // is said, and is made up for once it can be.
 func TestUnwritableSpoolStopsNoPushThatAStoreHolds(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	var seen events
 	box.opts.OnEvent = seen.add
 	names := box.segments(t, 1, 2)
@@ -219,7 +226,7 @@ func TestUnwritableSpoolStopsNoPushThatAStoreHolds(t *testing.T) {
 
 func TestUnwritableSpoolIsRepairedFromMemory(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	name := box.segments(t, 1, 1)[0]
 	archiver := box.archiver(t)
 	box.switches[1].cut.Store(true)
@@ -233,7 +240,7 @@ func TestUnwritableSpoolIsRepairedFromMemory(t *testing.T) {
 // What this process alone knew is told by name when it ends without having written it.
 func TestWhatIsForgottenIsTold(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	var seen events
 	box.opts.OnEvent = seen.add
 	names := box.segments(t, 1, 2)
@@ -251,7 +258,7 @@ func TestWhatIsForgottenIsTold(t *testing.T) {
 
 func TestUnwritableSpoolAndNoStoreIsAnAlarm(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	box.settings(func(s *settings.Settings) {
 		s.Archive.OnStoresDown, s.Archive.HeadroomBytes = settings.SpoolAtHeadroom, 1<<60
 	})
@@ -275,7 +282,7 @@ func TestUnwritableSpoolAndNoStoreIsAnAlarm(t *testing.T) {
 // no other.
 func TestConflictEndsWhenTheStoresAgree(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	var seen events
 	box.opts.OnEvent = seen.add
 	names := box.segments(t, 1, 3)

@@ -35,7 +35,12 @@ func (a *Archiver) offer(ctx context.Context, p parcel, late func(storeName stri
 		err  error
 	}
 	answers := make(chan answer, len(a.shelves))
+	allDown := a.allDown() // before the first answers
 	for _, one := range a.shelves {
+		if one.down.Load() && !allDown {
+			answers <- answer{one.Name(), failure.New(failure.Unavailable, "store %s did not answer last time", one.Name())}
+			continue
+		}
 		a.background.Go(func() { answers <- answer{one.Name(), a.offerOne(ctx, one, p)} })
 	}
 	var out outcome
@@ -81,9 +86,6 @@ func (a *Archiver) offer(ctx context.Context, p parcel, late func(storeName stri
 // offerOne outlives the request it came with: a slow store may still take the
 // object after another one's answer was acknowledged. It ends with the archiver.
 func (a *Archiver) offerOne(ctx context.Context, one *shelf, p parcel) error {
-	if one.down.Load() && !a.allDown() {
-		return failure.New(failure.Unavailable, "store %s did not answer last time", one.Name())
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.settings.Archive.Timeout)
 	defer cancel()
 	stop := context.AfterFunc(a.ctx, cancel) //nolint:contextcheck // two contexts end it

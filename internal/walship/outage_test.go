@@ -77,7 +77,7 @@ func TestStoreDownIsRepairedAfterwardsEvenByAnotherProcess(t *testing.T) {
 
 func TestNoStoreAnswersHoldsByDefault(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	box.cutAll(true)
 	name := box.segments(t, 1, 1)[0]
 	archiver := box.archiver(t)
@@ -155,7 +155,7 @@ func TestRequireAllWaitsForAll(t *testing.T) {
 // its being listed acknowledges nothing.
 func TestFoundObjectIsAcknowledgedOnlyOnceItIsDurable(t *testing.T) {
 	t.Parallel()
-	box := newFakeBox(t)
+	box := newSteadyBox(t)
 	name := box.segments(t, 1, 1)[0]
 	archiver := box.archiver(t)
 	if err := archiver.Push(t.Context(), "pg_wal/"+name); err != nil {
