@@ -129,8 +129,8 @@ type OnsetInput struct {
 // OnsetReport is the evidence about when damage began.
 type OnsetReport struct {
 	RestorePoints []recovery.RestorePoint `json:"restore_points,omitempty"` // named points seen in that range
-	Onsets        []recovery.Onset        `json:"onsets"`                   // at most 50, most convincing first
-	Unsearched    *recovery.Unsearched    `json:"unsearched,omitempty"`     // incomplete: WAL that was not looked through; nil: none
+	Onsets        []recovery.Onset        `json:"onsets"`                   // at most 50
+	Unsearched    *recovery.Unsearched    `json:"unsearched,omitempty"`     // incomplete: WAL that was not looked through, or onsets that are more; nil: none
 	WALFrom       wal.LSN                 `json:"wal_from,omitzero"`
 	WALUntil      wal.LSN                 `json:"wal_until,omitzero"`
 	Transactions  int64                   `json:"transactions"` // read in that range

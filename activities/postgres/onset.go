@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -69,7 +70,9 @@ func (a *Activities) findOnset(ctx context.Context, in OnsetInput) (OnsetReport,
 	for _, point := range searched.history.Points {
 		report.RestorePoints = append(report.RestorePoints, recovery.RestorePoint{Name: point.Name, LSN: point.LSN, Timeline: identity.Timeline})
 	}
-	report.Onsets = onsets(ctx, searched.found, found{identity, server, t.database, in.Disrupted, report.Invariants})
+	known := found{identity, server, t.database, in.Disrupted, report.Invariants}
+	evidence := onsets(ctx, searched.found, known)
+	report.Onsets, report.Unsearched = known.foremost(evidence, searched.gap)
 	return report, nil
 }
 
@@ -82,7 +85,8 @@ type found struct {
 	invariants []CheckResult // in the plan's order
 }
 
-// onsets turns candidates into evidence. A transaction in the log is exact; only
+// onsets turns candidates into evidence; those from before beforeReport are somebody's
+// ordinary work. A transaction in the log is exact; only
 // without one do a broken invariant and the reporter's word count.
 func onsets(ctx context.Context, candidates []onset.Candidate, in found) (evidence []recovery.Onset) {
 	names, err := damage.ReadNames(ctx, in.server)
@@ -91,7 +95,7 @@ func onsets(ctx context.Context, candidates []onset.Candidate, in found) (eviden
 	}
 	var suspects []suspect
 	for _, candidate := range candidates {
-		if candidate.CommitAt.Before(in.disrupted.Add(-beforeReport)) || len(evidence) == maxOnsets {
+		if known := !candidate.CommitAt.IsZero(); known && candidate.CommitAt.Before(in.since()) {
 			continue
 		}
 		suspects = append(suspects, suspectOf(candidate, names))
@@ -110,6 +114,51 @@ func onsets(ctx context.Context, candidates []onset.Candidate, in found) (eviden
 		evidence = append(evidence, recovery.Onset{Source: recovery.OnsetOperator, At: in.disrupted, Detail: "the moment of disruption as reported"})
 	}
 	return evidence
+}
+
+// since is from when on damage may have gone unnoticed.
+func (f found) since() time.Time { return f.disrupted.Add(-beforeReport) }
+
+// foremost keeps as much evidence as a history may carry: what is named first, then
+// what is not after the disruption, the nearest to it. That there was more becomes part
+// of what was not looked at.
+func (f found) foremost(evidence []recovery.Onset, gap *recovery.Unsearched) ([]recovery.Onset, *recovery.Unsearched) {
+	if len(evidence) <= maxOnsets {
+		return evidence, gap
+	}
+	slices.SortStableFunc(evidence, func(a, b recovery.Onset) int {
+		return cmp.Or(first(len(a.Named) > 0, len(b.Named) > 0), first(!a.At.After(f.disrupted), !b.At.After(f.disrupted)), cmp.Compare(f.apart(a), f.apart(b)))
+	})
+	whole := recovery.Unsearched{Since: f.since(), Disrupted: f.disrupted, From: f.since(), Timeline: f.identity.Timeline}
+	if gap != nil {
+		whole = *gap
+	}
+	for _, one := range evidence[maxOnsets:] {
+		whole.Cut++
+		if len(one.Named) > 0 {
+			whole.CutNamed++
+		}
+	}
+	return evidence[:maxOnsets], &whole
+}
+
+// first orders what has a quality before what has not.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// apart is how far evidence lies from the disruption; nothing where that is unknown.
+func (f found) apart(one recovery.Onset) time.Duration {
+	if one.At.IsZero() {
+		return 0
+	}
+	return f.disrupted.Sub(one.At).Abs()
 }
 
 func onsetOf(s suspect, timeline wal.Timeline) recovery.Onset {
@@ -172,5 +221,7 @@ func localWAL(c *cluster.Cluster, identity cluster.Identity, until wal.LSN) (ons
 		return onset.Range{}, failure.New(failure.NotFound, "%s holds WAL of timeline %d from %s on only: what came before %s is no longer on this host",
 			dir, identity.Timeline, start, until)
 	}
-	return onset.Range{Dir: dir, Timeline: identity.Timeline, From: max(start, 1), Until: until}, nil
+	return onset.Range{
+		Dir: dir, Timeline: identity.Timeline, From: max(start, 1), Until: until, Reaches: max(identity.Checkpoint+1, identity.MinRecovery),
+	}, nil
 }

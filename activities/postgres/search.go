@@ -1,12 +1,14 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,18 +24,22 @@ import (
 // Bounds on what is remembered of one timeline.
 const (
 	maxSearches    = 20
+	maxFound       = 500 // of one search
 	maxSearchBytes = 64 << 20
 )
 
 // search is one reading of WAL and the transactions in it that destroy data. WAL is
-// never rewritten within a timeline, so it stays true when the WAL is gone.
+// never rewritten within a timeline, so it stays true when the WAL is gone. Where there
+// are more such transactions than are kept, the newest are, and it counts from after
+// the others on only: From and FirstAt are theirs then.
 type search struct {
 	From     wal.LSN           `json:"from"`
 	Until    wal.LSN           `json:"until"`             // start of the last record that was read
 	FirstAt  time.Time         `json:"first_at,omitzero"` // of the first commit; zero: there was none
 	LastAt   time.Time         `json:"last_at,omitzero"`  // of the last
 	Complete bool              `json:"complete"`          // read to the position that was asked for
-	Found    []onset.Candidate `json:"found,omitempty"`   // gravest first, at most maxOnsets
+	Cut      bool              `json:"cut,omitempty"`     // more was found before From, and is not kept
+	Found    []onset.Candidate `json:"found,omitempty"`   // newest first, at most maxFound
 }
 
 // searched is what is known of the log now, by this search and those before it.
@@ -77,11 +83,27 @@ func (a *Activities) search(ctx context.Context, c *cluster.Cluster, identity cl
 func searchOf(r onset.Range, history onset.History) search {
 	s := search{From: r.From, Until: history.Last, FirstAt: history.FirstAt, LastAt: history.LastAt, Complete: history.Complete()}
 	for _, candidate := range onset.Judge(history, onset.Thresholds{}) {
-		if grave(candidate.Why) && len(s.Found) < maxOnsets {
+		if grave(candidate.Why) {
 			s.Found = append(s.Found, candidate)
 		}
 	}
+	slices.SortFunc(s.Found, func(a, b onset.Candidate) int { return cmp.Compare(b.CommitLSN, a.CommitLSN) })
+	if cut, hidden := onset.Hidden(history); hidden {
+		s.cut(cut.Newest, cut.At)
+	}
+	if len(s.Found) > maxFound {
+		s.cut(s.Found[maxFound].CommitLSN, s.Found[maxFound].CommitAt)
+		s.Found = s.Found[:maxFound]
+	}
 	return s
+}
+
+// cut notes that what committed at a position, and may have destroyed data, is not kept.
+func (s *search) cut(commit wal.LSN, at time.Time) {
+	s.Cut, s.From = true, max(s.From, commit)
+	if at.IsZero() || at.After(s.FirstAt) {
+		s.FirstAt = at
+	}
 }
 
 // grave says whether a kind of transaction destroys data by itself.
@@ -91,11 +113,13 @@ func grave(why onset.Why) bool {
 
 // candidates are what the searches found, each transaction once, the last search first.
 func candidates(searches []search) (all []onset.Candidate) {
+	known := map[wal.LSN]bool{}
 	for _, s := range slices.Backward(searches) {
 		for _, one := range s.Found {
-			if !slices.ContainsFunc(all, func(known onset.Candidate) bool { return known.CommitLSN == one.CommitLSN }) {
+			if !known[one.CommitLSN] {
 				all = append(all, one)
 			}
+			known[one.CommitLSN] = true
 		}
 	}
 	return all
@@ -115,7 +139,7 @@ func (a *Activities) remember(owner pg.Owner, database string, identity cluster.
 	searches = slices.DeleteFunc(searches, func(old search) bool { return old.From >= now.From && old.Until <= now.Until })
 	searches = append(searches, now)
 	searches = searches[max(0, len(searches)-maxSearches):]
-	content, err := json.Marshal(searches)
+	content, err := encode(&searches)
 	if err != nil {
 		return searches, failure.Wrap(failure.Internal, err, "encode %s", path)
 	}
@@ -123,6 +147,17 @@ func (a *Activities) remember(owner pg.Owner, database string, identity cluster.
 		return searches, err
 	}
 	return searches, errors.Join(unread, owner.WriteFile(path, append(content, '\n'), 0o600))
+}
+
+// encode drops the oldest searches until the rest can be read back.
+func encode(searches *[]search) ([]byte, error) {
+	for {
+		content, err := json.Marshal(*searches)
+		if err != nil || len(content) < maxSearchBytes || len(*searches) == 1 {
+			return content, err
+		}
+		*searches = (*searches)[1:]
+	}
 }
 
 func loadSearches(path string) (searches []search, err error) {
@@ -146,6 +181,9 @@ func unsearched(searches []search, now search, identity cluster.Identity, disrup
 	gap := &recovery.Unsearched{Since: disrupted.Add(-beforeReport), Disrupted: disrupted, Timeline: identity.Timeline}
 	if gone != nil {
 		gap.Detail = gone.Error()
+	}
+	if now.Cut {
+		gap.Detail = strings.TrimPrefix(gap.Detail+"; of more transactions than can be kept that destroy data, only the newest are", "; ")
 	}
 	first := now
 	if !now.holds(disrupted) {

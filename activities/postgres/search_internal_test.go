@@ -3,6 +3,8 @@ package postgres
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/terragonlabs/holdfast/internal/pg/cluster"
 	"github.com/terragonlabs/holdfast/internal/pg/onset"
+	"github.com/terragonlabs/holdfast/internal/pg/page"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/recovery"
@@ -75,11 +78,12 @@ func (r *ravaged) propose(until wal.LSN) recovery.Proposal {
 	searched, err := r.host.search(ctx, r.server.Cluster(r.t), identity, in, nil)
 	require.NoError(r.t, err)
 	whole := []plan.Invariant{{Name: "orders-are-whole", SQL: "SELECT count(*) >= 4000 FROM orders"}}
-	evidence := onsets(ctx, searched.found, found{
+	known := found{
 		identity: identity, server: r.server.Super(), disrupted: r.disrupted,
 		database: plan.Database{DBName: "postgres", Invariants: whole}, invariants: invariants(ctx, r.server.Super(), whole),
-	})
-	proposal, err := recovery.Propose(evidence, nil, searched.gap)
+	}
+	evidence, gap := known.foremost(onsets(ctx, searched.found, known), searched.gap)
+	proposal, err := recovery.Propose(evidence, nil, gap)
 	require.NoError(r.t, err)
 	return proposal
 }
@@ -134,6 +138,37 @@ func TestRecycledLogIsNeverTakenForSearched(t *testing.T) {
 		r.requireAdmitted(proposal)
 		require.Contains(t, proposal.Why, "WAL of timeline 1")
 	})
+}
+
+// TestDamagedLogOfADeadServerIsNeverTakenForSearched: the server is down, so nobody
+// knows where its log should end.
+func TestDamagedLogOfADeadServerIsNeverTakenForSearched(t *testing.T) {
+	t.Parallel()
+	r := ravage(t)
+	r.server.Exec(t, "INSERT INTO scratch VALUES (2)")
+	r.server.Kill(t)
+	in := OnsetInput{Where: Where{Database: "shop"}, Disrupted: r.disrupted}
+	look := func() searched {
+		found, err := r.host.search(t.Context(), r.server.Cluster(t), r.identity(), in, nil)
+		require.NoError(t, err)
+		return found
+	}
+	size := r.identity().SegmentSize
+	segment := size.SegmentAt(1, r.before)
+	flip := func() {
+		pgtest.Flip(t, r.server, filepath.Join("pg_wal", size.Name(segment)), int64(r.before-size.Start(segment)))
+	}
+	flip()
+	damaged := look()
+	require.Empty(t, damaged.found)
+	require.NotNil(t, damaged.gap)
+	require.Contains(t, damaged.gap.Detail, "the record at "+r.before.String()+" cannot be read")
+	_, err := recovery.Propose(nil, nil, damaged.gap)
+	require.ErrorContains(t, err, r.before.String())
+	flip()
+	whole := look()
+	require.Len(t, whole.found, 1)
+	require.Nil(t, whole.gap)
 }
 
 // TestSearchIsRemembered: what an earlier search found counts when the WAL is gone,
@@ -196,4 +231,96 @@ func TestUnsearchedIsWhatNoSearchRead(t *testing.T) {
 		})
 	}
 	require.Empty(t, candidates([]search{searchOf(onset.Range{}, onset.History{})}))
+}
+
+// TestOrdinaryDropsNeverHideTheDamage: whatever a nightly job drops, before the window
+// or in it, the transaction that did the damage is among the evidence, or what was left
+// out is said.
+func TestOrdinaryDropsNeverHideTheDamage(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	identity := cluster.Identity{Timeline: 1, SegmentSize: 16 << 20}
+	const damage = wal.LSN(1 << 40)
+	for name, tt := range map[string]struct {
+		drops   int
+		ago     time.Duration // when the first of them was, before the disruption
+		apart   time.Duration
+		damaged bool // the damage is among the evidence
+		listed  int
+		said    string // "": that nothing is unknown
+	}{
+		"few, in the window":       {20, 5 * time.Hour, time.Minute, true, 21, ""},
+		"many, before the window":  {60, 11 * time.Hour, time.Minute, true, 1, ""},
+		"many, in the window":      {60, 5 * time.Hour, time.Minute, true, maxOnsets, "11 more transactions"},
+		"many, after the damage":   {60, -time.Minute, time.Minute, true, maxOnsets, "11 more transactions"},
+		"a flood, before":          {maxFound + 9, 11 * time.Hour, time.Second, true, 1, ""},
+		"a flood, in the window":   {maxFound + 9, 5 * time.Hour, time.Second, true, maxOnsets, "only the newest are"},
+		"a flood after the damage": {maxFound + 9, -time.Minute, time.Second, false, maxOnsets, "was not searched; of more"},
+		"none that was kept":       {0, 0, 0, true, 1, "only the newest are"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			history := onset.History{FirstAt: noon.Add(-24 * time.Hour), LastAt: noon.Add(24 * time.Hour), Ends: []onset.Ended{{Complete: true}}}
+			history.Suspects = append(history.Suspects, dropped(damage, noon.Add(-10*time.Minute)))
+			for i := range tt.drops {
+				after := time.Duration(i)*tt.apart - tt.ago
+				history.Suspects = append(history.Suspects, dropped(damage+wal.LSN(after/time.Millisecond), noon.Add(after)))
+			}
+			if tt.drops == 0 {
+				history.Cut = onset.Cut{Newest: damage - 1<<20, At: noon.Add(-time.Hour), Removed: true}
+			}
+			searches := []search{searchOf(onset.Range{From: 1 << 24}, history)}
+			gap := unsearched(searches, searches[0], identity, noon, nil)
+			known := found{identity: identity, disrupted: noon}
+			evidence, gap := known.foremost(onsets(t.Context(), candidates(searches), known), gap)
+			require.Len(t, evidence, tt.listed)
+			require.Equal(t, tt.damaged, slices.ContainsFunc(evidence, func(one recovery.Onset) bool { return one.Commit == damage }))
+			proposal, err := recovery.Propose(evidence, nil, gap)
+			require.NoError(t, err)
+			require.Equal(t, tt.said == "", proposal.Unsearched == nil, proposal.Why)
+			require.Contains(t, proposal.Why, tt.said)
+		})
+	}
+}
+
+func dropped(at wal.LSN, when time.Time) onset.Transaction {
+	return onset.Transaction{
+		XID: 1, First: at - 8, Commit: at, At: when, Removed: []page.RelFile{{Database: 5, Node: 20000}},
+		Catalog: map[uint32]onset.Counts{1259: {Deleted: 1}},
+	}
+}
+
+// TestNamedEvidenceIsKeptFirst: of too much evidence, what touched the damage stays,
+// however long ago; that some of it went is said apart.
+func TestNamedEvidenceIsKeptFirst(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	known := found{disrupted: noon}
+	var evidence []recovery.Onset
+	for i := range 3 * maxOnsets {
+		evidence = append(evidence, recovery.Onset{Source: recovery.OnsetWAL, At: noon.Add(time.Duration(i-2*maxOnsets) * time.Minute), LSN: wal.LSN(i + 1)})
+	}
+	evidence[3].Named = []string{"a table of interest"}
+	kept, gap := known.foremost(slices.Clone(evidence), nil)
+	require.Equal(t, wal.LSN(4), kept[0].LSN)
+	require.Equal(t, 2*maxOnsets, gap.Cut)
+	require.Zero(t, gap.CutNamed)
+	require.NotContains(t, kept, evidence[len(evidence)-1], "after the disruption")
+	for i := range evidence {
+		evidence[i].Named = []string{"a table of interest"}
+	}
+	_, gap = known.foremost(evidence, gap)
+	require.Equal(t, 2*maxOnsets, gap.CutNamed)
+}
+
+// TestSearchesThatAreTooLargeAreForgotten: what is written down can be read back.
+func TestSearchesThatAreTooLargeAreForgotten(t *testing.T) {
+	t.Parallel()
+	large := search{Found: []onset.Candidate{{Why: onset.Why(strings.Repeat("x", maxSearchBytes/3))}}}
+	searches := []search{large, large, large, {From: 7}}
+	content, err := encode(&searches)
+	require.NoError(t, err)
+	require.Less(t, len(content), maxSearchBytes)
+	require.Len(t, searches, 3)
+	require.Equal(t, wal.LSN(7), searches[2].From)
 }

@@ -131,7 +131,7 @@ func (s suspect) relation() string {
 // detail says what the candidate did, and to what.
 func (s suspect) detail() string {
 	text := fmt.Sprintf("%s by transaction %d: %d rows deleted, %d updated, %d files removed",
-		s.Why, s.XID, s.Rows.Deleted, s.Rows.Updated, len(s.Removed))
+		s.Why, s.XID, s.Rows.Deleted, s.Rows.Updated, s.Files)
 	var told []string
 	for _, relation := range s.touched {
 		if relation.Kind == "table" || relation.Kind == "matview" {

@@ -22,6 +22,9 @@ func TestProposeAdmitsWhatWasNotSearched(t *testing.T) {
 	reached := recovery.Unsearched{Since: at(1), Disrupted: at(16), From: at(15), FromLSN: lsn(15)}
 	tooLate := reached
 	tooLate.Disrupted = at(14)
+	cut := recovery.Unsearched{Since: at(1), Disrupted: at(16), From: at(1), Cut: 7}
+	cutNamed := cut
+	cutNamed.CutNamed = 2
 	nothing := recovery.Unsearched{Since: at(1), Disrupted: at(16), Detail: "pg_wal is empty"}
 	atCommit := recovery.Target{Kind: recovery.TargetLSN, LSN: lsn(15.3), Timeline: 1}
 	asReported := func(minute float64) recovery.Target {
@@ -38,6 +41,9 @@ func TestProposeAdmitsWhatWasNotSearched(t *testing.T) {
 		"anything may have been touched": {[]recovery.Onset{found}, reached, atCommit, true, "would stay in"},
 		"after the disruption":           {[]recovery.Onset{named}, tooLate, asReported(14), true, "the log was searched from"},
 		"nothing was read":               {[]recovery.Onset{named}, nothing, atCommit, true, "pg_wal is empty"},
+		"others are too many":            {[]recovery.Onset{named}, cut, atCommit, false, "unknown: 7 more transactions"},
+		"any may be among those":         {[]recovery.Onset{found}, cut, atCommit, true, "7 more transactions that destroy data"},
+		"what touched it is too much":    {[]recovery.Onset{named}, cutNamed, atCommit, true, "7 more transactions that destroy data"},
 		"a person's word":                {[]recovery.Onset{{Source: recovery.OnsetOperator, At: at(15.5)}}, reached, asReported(15.5), true, "--target-time"},
 		"the log carries no damage":      {[]recovery.Onset{page}, nothing, recovery.Target{Kind: recovery.TargetLatest}, false, "was not searched"},
 	} {

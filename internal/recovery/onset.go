@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/wal"
@@ -61,37 +62,46 @@ type Proposal struct {
 	Unsearched *Unsearched `json:"unsearched,omitempty"`
 }
 
-// Unsearched is the log between Since and where reading began: it is no longer where
-// it could be read, and what it holds is unknown.
+// Unsearched is what was not looked at of the log from Since on: what lies before where
+// reading began, for it is no longer where it could be read, and transactions that were
+// found and are too many. What it holds is unknown.
 type Unsearched struct {
 	Since     time.Time    `json:"since"`             // the search should have begun here
 	Disrupted time.Time    `json:"disrupted"`         // what people reported; damage began at or before it
-	From      time.Time    `json:"from,omitzero"`     // first commit that was read; zero: the log around Disrupted was not read at all
+	From      time.Time    `json:"from,omitzero"`     // first commit that was read, or Since; zero: the log around Disrupted was not read at all
 	FromLSN   wal.LSN      `json:"from_lsn,omitzero"` // reading began here
 	Timeline  wal.Timeline `json:"timeline,omitzero"`
-	Detail    string       `json:"detail,omitempty"` // why no more was read
+	Cut       int          `json:"cut,omitempty"`       // transactions that destroy data, were found, and are no evidence here
+	CutNamed  int          `json:"cut_named,omitempty"` // those of them that touched what is named as damaged
+	Detail    string       `json:"detail,omitempty"`    // why no more was read
 }
 
-// text says what was not read, for the person who decides.
+// text says what was not looked at, for the person who decides.
 func (u Unsearched) text() string {
-	read := "the log around " + timeText(u.Disrupted) + ", when disruption was reported, was not searched"
-	if !u.From.IsZero() {
-		read = fmt.Sprintf("the log was searched from %s (%s) on, and not from %s", u.FromLSN, timeText(u.From), timeText(u.Since))
+	var parts []string
+	switch {
+	case u.From.IsZero():
+		parts = append(parts, "the log around "+timeText(u.Disrupted)+", when disruption was reported, was not searched")
+	case u.From.After(u.Since):
+		parts = append(parts, fmt.Sprintf("the log was searched from %s (%s) on, and not from %s", u.FromLSN, timeText(u.From), timeText(u.Since)))
 	}
 	if u.Detail != "" {
-		read += " (" + u.Detail + ")"
+		parts = append(parts, u.Detail)
 	}
-	return read
+	if u.Cut > 0 {
+		parts = append(parts, fmt.Sprintf("%d more transactions that destroy data were found than are listed", u.Cut))
+	}
+	return strings.Join(parts, "; ")
 }
 
-// hides reports whether the beginning of the damage may lie in what was not read. It
-// does not where the log carries no damage, nor where a transaction that was read is
+// hides reports whether the beginning of the damage may lie in what was not looked at.
+// It does not where the log carries no damage, nor where a transaction that was read is
 // known to have touched what is damaged, not after the disruption, and the log was
-// read from before the disruption on.
+// read from before the disruption on; unless another of those was left out.
 func (u Unsearched) hides(chosen Onset) bool {
 	if chosen.Source == OnsetChecksum {
 		return false
 	}
 	shown := chosen.Source == OnsetWAL && len(chosen.Named) > 0
-	return u.From.IsZero() || !shown || chosen.At.After(u.Disrupted.Add(onsetSlack))
+	return u.From.IsZero() || !shown || u.CutNamed > 0 || chosen.At.After(u.Disrupted.Add(onsetSlack))
 }
