@@ -29,6 +29,16 @@
 // that lie in what it uses, and two that differ in a byte stop it, named with their
 // stores.
 //
+// # From where the tail streams
+//
+// A session begins at the first position that the stores which archive.require asks
+// for do not hold, in whole segments or in pieces from a segment's start: what the
+// session before shipped is remembered, otherwise the stores are asked. So the slot
+// passes nothing that they lack. Where a timeline begins inside a segment, the new
+// timeline's copy is streamed from its start, whoever saw the promotion. What neither
+// stores nor server have is an alarm, tail-gap, and status counts from before it. A
+// segment that was acknowledged from the spool alone is held by no store.
+//
 // # What a store cannot do
 //
 // Objects are not signed, so who can write to one store can put anything there. An
@@ -37,5 +47,7 @@
 // one store has and every other has not, and in which nothing shows that it was sealed
 // to be that piece, is named in the log of repairs and done without. One that is
 // damaged, or that two stores list, is missed where no other reaches as far: what was
-// there and is gone is never the end of WAL.
+// there and is gone is never the end of WAL. The same holds for what lies under the name
+// of a whole segment, while its pieces are fetched. A run is given what was proved by
+// listing alone: there a forged whole segment stops the key holder, who names it.
 package walship

@@ -148,14 +148,29 @@ func (f *Fetcher) whole(ctx context.Context, seg wal.Segment) ([]byte, error) {
 	return f.archived(ctx, file, f.place.size.Name(seg))
 }
 
-// segment fetches a segment, whole if any store has it so, else from its tail.
+// segment fetches a segment, whole if any store has it so, else from its tail. What a
+// store has under its name and cannot be opened is done without where pieces leave
+// nothing out, and counts as nothing where it is forged.
 func (f *Fetcher) segment(ctx context.Context, file wal.FileName) ([]byte, error) {
 	content, err := f.whole(ctx, file.Segment)
-	if !failure.Is(err, failure.NotFound) {
-		return content, err
+	switch failure.ClassOf(err) {
+	case failure.NotFound:
+		return f.fromTail(ctx, file.Segment, true)
+	case failure.Corrupt, failure.Forbidden, failure.IdentityMismatch:
+		var forged *forgedError
+		if made, missed := f.fromTail(ctx, file.Segment, errors.As(err, &forged)); missed == nil {
+			return made, nil
+		}
+	default:
 	}
-	return f.fromTail(ctx, file.Segment)
+	return content, err
 }
+
+// forgedError is why nothing was found under a name, although a store has something there.
+type forgedError struct{ cause error }
+
+func (e *forgedError) Error() string { return e.cause.Error() }
+func (e *forgedError) Unwrap() error { return e.cause }
 
 // archived fetches a file as PostgreSQL archived it, from the first store that
 // gives a good copy. A bad copy is stepped over and recorded.
@@ -165,6 +180,7 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 		return nil, failure.Wrap(failure.NotFound, errAbsent, "%s is no part of what this recovery was given", name)
 	}
 	var trouble troubles
+	holding := 0
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for seen := range sight(ctx, f.stores, f.place, versions) {
@@ -172,7 +188,11 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 			trouble.silence(seen.from.Name(), seen.err)
 			continue
 		}
-		trouble.absent = trouble.absent || len(seen.objects) == 0
+		if len(seen.objects) > 0 {
+			holding++
+		} else {
+			trouble.absent = true
+		}
 		seen.objects = slices.DeleteFunc(seen.objects, f.beyond)
 		if contents := distinct(seen.objects); contents > 1 {
 			trouble.add(failure.New(failure.Exists, "store %s holds %d different contents of %s", seen.from.Name(), contents, name).
@@ -189,6 +209,9 @@ func (f *Fetcher) archived(ctx context.Context, file wal.FileName, name string) 
 				return nil, err
 			}
 		}
+	}
+	if trouble.forged(holding) {
+		return nil, &forgedError{trouble.verdict(name)}
 	}
 	return nil, trouble.verdict(name)
 }

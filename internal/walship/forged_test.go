@@ -295,6 +295,25 @@ func TestImpossibleSizesProveNothing(t *testing.T) {
 	}
 }
 
+// TestForgedSegmentBlocksNoTail: what one store has under the name of the whole segment,
+// and nothing shows to be it. What two stores have was there, and only pieces that leave
+// nothing out make good for it.
+func TestForgedSegmentBlocksNoTail(t *testing.T) {
+	t.Parallel()
+	box := tailed(t)
+	key := fmt.Sprintf("v1/orders/wal/%s/00000001/%s-%s.zst.pgp", boxSystem, third, strings.Repeat("0", 32))
+	box.plant(t, 1, key, make([]byte, 3000))
+	box.wantTail(t, 9000)
+	repairs, err := walship.ReadRepairs(box.opts.Settings.Spool.Dir)
+	if err != nil || len(repairs) == 0 || repairs[0].Object != key || repairs[0].Store != "far" {
+		t.Errorf("%v; the forged segment is not named: %+v", err, repairs)
+	}
+	box.plant(t, 0, key, make([]byte, 3000))
+	wantClass(t, box.fetch(t, third), failure.Corrupt)
+	shipPiece(t, box, box.archiver(t), 3, 9000, 1<<20)
+	box.wantTail(t, 1<<20)
+}
+
 // TestLocatedPiecesAreAllThatMustAgree: what a recovery is given holds also the pieces
 // that others cover; two contents of one stretch are named by the inventory.
 func TestLocatedPiecesAreAllThatMustAgree(t *testing.T) {

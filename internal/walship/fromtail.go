@@ -18,17 +18,24 @@ type copyOf struct {
 // fromTail builds a segment that no store has whole from the pieces of the
 // stream. Pieces that reach the segment's end are the segment. Fewer are used,
 // zero-padded, only when the settings allow it for this timeline and nothing
-// later exists on it (L12); otherwise the archive ends before this segment.
-func (f *Fetcher) fromTail(ctx context.Context, seg wal.Segment) ([]byte, error) {
+// later exists on it (L12); otherwise the archive ends before this segment. An
+// unfinished one is not asked for where there was a whole one.
+func (f *Fetcher) fromTail(ctx context.Context, seg wal.Segment, unfinished bool) ([]byte, error) {
 	pieces, trouble := f.sightPieces(ctx, seg)
 	start := f.place.size.Start(seg)
 	pieces, claimed := connected(pieces, start)
-	if err := f.mayEnd(ctx, seg, claimed, trouble); err != nil {
+	mayEnd := func(reached wal.LSN) error {
+		if !unfinished && reached < f.place.size.Start(seg.Next()) {
+			return failure.New(failure.NotFound, "no store has pieces of all of %s", f.place.size.Name(seg))
+		}
+		return f.mayEnd(ctx, seg, reached, trouble)
+	}
+	if err := mayEnd(claimed); err != nil {
 		return nil, err
 	}
 	made, err := f.assemble(ctx, seg, pieces)
 	if err == nil && made.reached < claimed {
-		err = f.mayEnd(ctx, seg, made.reached, trouble)
+		err = mayEnd(made.reached)
 	}
 	if err != nil {
 		return nil, err

@@ -98,6 +98,7 @@ type troubles struct {
 	corrupt, unanswered error
 	silent              string // the store that did not answer
 	absent              bool   // a store answered that it has none
+	credible            bool   // something of it may be what was archived
 }
 
 // partlyAbsentError is why nobody can tell whether something exists: no store that
@@ -122,9 +123,17 @@ func (t *troubles) add(err error) {
 	case "":
 	case failure.Corrupt, failure.Exists, failure.Forbidden, failure.IdentityMismatch:
 		t.corrupt = firstOf(t.corrupt, err)
+		t.credible = t.credible || !isStranger(err)
 	default:
 		t.unanswered = firstOf(t.unanswered, err)
+		t.credible = true
 	}
+}
+
+// forged says that what so many stores have is nothing that was archived: one has it,
+// every other answered that it has not, and nothing shows that it was made to be there.
+func (t *troubles) forged(holding int) bool {
+	return t.corrupt != nil && !t.credible && holding == 1
 }
 
 func firstOf(one, other error) error {

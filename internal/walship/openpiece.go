@@ -39,19 +39,17 @@ type lostPiece struct {
 func (o *opener) piece(ctx context.Context, piece sightedPiece) ([]byte, error) {
 	var trouble troubles
 	trouble.add(piece.unlisted)
-	strange := len(piece.stores()) == 1 && piece.unlisted == nil
 	for _, one := range piece.copies {
 		content, err := o.copy(ctx, one)
 		if err == nil {
 			return content, nil
 		}
 		trouble.add(err)
-		strange = strange && isStranger(err) && !silent(err)
 		if err := o.fetcher.stepOver(one.from, one.object, err); err != nil {
 			return nil, err
 		}
 	}
-	if !strange {
+	if !trouble.forged(len(piece.stores())) {
 		o.lost = append(o.lost, lostPiece{piece.File.ValidTo, trouble.verdict(piece.Key)})
 	}
 	return nil, nil
