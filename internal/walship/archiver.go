@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/keyring"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
 
@@ -87,8 +89,61 @@ func openArchiver(ctx context.Context, opts Options, report *reporter, meter *me
 		a.shelves = append(a.shelves, &shelf{Store: one})
 	}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	return a, a.forgetStrangers()
+	if err := a.forgetStrangers(); err != nil {
+		return nil, err
+	}
+	a.warnSpoolOnly()
+	return a, nil
 }
+
+// cluster is the archived cluster's WAL as the stores have it.
+func (a *Archiver) cluster() Cluster {
+	c := Cluster{Source: a.place.source, SystemID: a.place.system, SegmentSize: a.place.size}
+	for _, one := range a.shelves {
+		c.Stores = append(c.Stores, one.Store)
+	}
+	return c
+}
+
+// copies is how many stores must hold an object by archive.require.
+func (a *Archiver) copies() int {
+	if a.settings.Archive.Require == settings.RequireAll {
+		return len(a.shelves)
+	}
+	return 1
+}
+
+// owed returns the segments that wait in the spool for more stores than
+// archive.require lets do without.
+func (a *Archiver) owed() []wal.Segment {
+	var list []wal.Segment
+	for _, e := range a.spool.all() {
+		obj, err := a.place.parse(e.Key)
+		if err == nil && obj.File.Kind == wal.FileSegment && len(a.shelves)-len(e.Lacking) < a.copies() {
+			list = append(list, obj.File.Segment)
+		}
+	}
+	return list
+}
+
+// warnSpoolOnly raises again what an earlier process had said: segments that
+// PostgreSQL was told are archived exist in the spool alone. Those it was not told of
+// have their .ready file yet; where that cannot be seen, they count as told.
+func (a *Archiver) warnSpoolOnly() {
+	owed := a.owed()
+	if len(owed) == 0 {
+		return
+	}
+	waiting, _ := unarchived(a.settings)
+	for _, seg := range owed {
+		if !slices.Contains(waiting, seg) {
+			a.report.raise(EventSpoolOnly, "", a.place.size.Name(seg), spoolOnly)
+			return
+		}
+	}
+}
+
+const spoolOnly = "acknowledged segments exist only in this host's spool until a store answers"
 
 // forgetStrangers drops what waits for stores that the settings no longer name:
 // nobody would ever bring it there.

@@ -3,6 +3,8 @@ package walship
 import (
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/wal"
@@ -38,6 +40,38 @@ func inWALDir(s settings.Settings, path string) (dir, name string, err error) {
 			WithHint("data_dir in the settings must be the cluster that calls; give %%p as PostgreSQL does")
 	}
 	return dir, name, nil
+}
+
+// unarchived returns the segments that PostgreSQL has still to hand over: those with
+// a .ready file (src/backend/access/transam/xlogarchive.c), in no order.
+func unarchived(s settings.Settings) ([]wal.Segment, error) {
+	dir, err := walDir(s)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "archive_status"))
+	if err != nil {
+		return nil, classFile(err, "see what of %s is not archived", dir)
+	}
+	var waiting []wal.Segment
+	for _, entry := range entries {
+		name, ready := strings.CutSuffix(entry.Name(), readySuffix)
+		if seg, err := s.SegmentSizeBytes.ParseSegment(name); ready && err == nil { // else a history or backup file
+			waiting = append(waiting, seg)
+		}
+	}
+	return waiting, nil
+}
+
+const readySuffix = ".ready"
+
+// lastWrite is when a file was written to; zero when nobody can tell.
+func lastWrite(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // readArchivable reads a file that PostgreSQL wants archived.

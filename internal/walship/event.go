@@ -24,7 +24,7 @@ const (
 	EventCorrupt       EventKind = "corrupt"         // a damaged object was stepped over
 	EventTailDown      EventKind = "tail-down"       // alarm: the stream is not running
 	EventTailUp        EventKind = "tail-up"         // clears tail-down
-	EventTailGap       EventKind = "tail-gap"        // the stream lost bytes; archived segments cover them later
+	EventTailGap       EventKind = "tail-gap"        // alarm: stores lack WAL that the server has removed; noted: the slot lost its WAL
 	EventSlotUnbound   EventKind = "slot-unbounded"  // alarm: max_slot_wal_keep_size = -1
 	EventHeartbeat     EventKind = "heartbeat-down"  // alarm: no heartbeat row could be written
 	EventHeartbeatUp   EventKind = "heartbeat-up"    // clears heartbeat-down

@@ -2,6 +2,7 @@ package walship
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -43,17 +44,23 @@ func (a *Archiver) push(ctx context.Context, name, path string) error {
 		}
 		return err
 	}
-	if err := a.pushContent(ctx, file, name, content); err != nil {
+	err = a.pushContent(ctx, file, name, content)
+	if err != nil && !errors.Is(err, errSpoolOnly) {
 		return err
 	}
-	if file.Kind == wal.FileSegment {
+	if err == nil && file.Kind == wal.FileSegment {
 		a.recent.add(file.Segment)
 	}
 	a.report.clear(EventRefused, EventRefused, "", "archiving goes on")
 	return nil
 }
 
-// pushContent archives a file whose content was checked.
+// errSpoolOnly says that PostgreSQL may go on although no store holds the file: the
+// spool does, and room under pg_wal is short. Whoever builds on stores must not.
+var errSpoolOnly = failure.New(failure.Unavailable, "only this host's spool holds it")
+
+// pushContent archives a file whose content was checked. nil means that the stores
+// hold it as archive.require asks.
 func (a *Archiver) pushContent(ctx context.Context, file wal.FileName, name string, content []byte) error {
 	p := parcel{key: a.place.fileKey(file, name, content), versions: a.place.versions(file, name)}
 	p.seal = a.sealing(ctx, p.key, content)
@@ -189,9 +196,8 @@ func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
 	if kept != nil || a.settings.Archive.OnStoresDown == settings.Hold || !a.headroomGone() {
 		return failure.Wrap(failure.Unavailable, out.err, "no store answers; PostgreSQL keeps the segment")
 	}
-	a.report.raise(EventSpoolOnly, "", p.key,
-		"pg_wal is short of space: acknowledged segments exist only in this host's spool until a store answers")
-	return nil
+	a.report.raise(EventSpoolOnly, "", p.key, "pg_wal is short of space: "+spoolOnly)
+	return errSpoolOnly
 }
 
 // keep puts into the spool what stores lack, with the bytes where no store holds
@@ -261,17 +267,33 @@ func (r *recentSegments) since() time.Time {
 	return r.newest[1]
 }
 
-// aheadOfTail reports whether segments are archived faster than the tail ships, and
-// close behind the one that is being written: two within the interval, and at most
-// one more waiting. Segments of a backlog do not count, however many go by.
-func (r *recentSegments) aheadOfTail(writing wal.Segment, now time.Time, interval time.Duration) bool {
+// closeBehind is since where the archiver is close behind the segment that is being
+// written, with at most one more waiting, and none left out since the first that
+// stores lack; zero where it is not, and what is not archived may be older.
+func (r *recentSegments) closeBehind(lacking, writing wal.Segment) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.list) < 2 || now.Sub(r.newest[1]) >= interval {
-		return false
+	if len(r.list) < 2 {
+		return time.Time{}
 	}
 	last := r.list[len(r.list)-1]
-	return last.Timeline == writing.Timeline && writing.Number <= last.Number+2
+	if last.Timeline != writing.Timeline || writing.Number > last.Number+2 {
+		return time.Time{}
+	}
+	for ; lacking.Number <= last.Number; lacking = lacking.Next() {
+		if !slices.Contains(r.list, lacking) {
+			return time.Time{}
+		}
+	}
+	return r.newest[1]
+}
+
+// aheadOfTail reports whether segments are archived faster than the tail ships, and
+// close behind the one that is being written: two within the interval. Segments of a
+// backlog do not count, however many go by.
+func (r *recentSegments) aheadOfTail(lacking, writing wal.Segment, now time.Time, interval time.Duration) bool {
+	since := r.closeBehind(lacking, writing)
+	return !since.IsZero() && now.Sub(since) < interval
 }
 
 func (r *recentSegments) has(seg wal.Segment) bool {

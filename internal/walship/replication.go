@@ -18,7 +18,10 @@ import (
 
 // replication is a physical replication connection: the few messages of
 // PostgreSQL's "Streaming Replication Protocol" that a tail needs.
-type replication struct{ conn *pgconn.PgConn }
+type replication struct {
+	conn *pgconn.PgConn
+	kept wal.LSN // where the slot stands
+}
 
 // identity is the answer to IDENTIFY_SYSTEM.
 type identity struct {
@@ -131,8 +134,9 @@ func hasCode(err error, code string) bool {
 type message struct {
 	data     []byte // WAL, beginning at start; nil for the others
 	start    wal.LSN
-	reply    bool // the server asks for a status now
-	finished bool // the timeline ends here
+	end      wal.LSN // how far the server has written
+	reply    bool    // the server asks for a status now
+	finished bool    // the timeline ends here
 }
 
 // errQuiet says that nothing arrived before the deadline.
@@ -171,21 +175,28 @@ const (
 func decode(payload []byte) (message, error) {
 	switch {
 	case len(payload) > walDataHead && payload[0] == 'w':
-		return message{start: wal.LSN(binary.BigEndian.Uint64(payload[1:])), data: payload[walDataHead:]}, nil
+		return message{start: lsnAt(payload, 1), end: lsnAt(payload, 9), data: payload[walDataHead:]}, nil
 	case len(payload) == keepaliveSize && payload[0] == 'k':
-		return message{reply: payload[keepaliveSize-1] == 1}, nil
+		return message{end: lsnAt(payload, 1), reply: payload[keepaliveSize-1] == 1}, nil
 	case len(payload) == walDataHead && payload[0] == 'w':
 		return message{}, nil
 	}
 	return message{}, failure.New(failure.Corrupt, "a replication message of %d bytes is none that is documented", len(payload))
 }
 
+func lsnAt(payload []byte, at int) wal.LSN { return wal.LSN(binary.BigEndian.Uint64(payload[at:])) }
+
 // postgresEpoch is 2000-01-01, from which PostgreSQL counts microseconds.
 const postgresEpoch = 946_684_800_000_000
 
 // acknowledge tells the server what was received and what is safe. The slot
-// keeps everything behind safe.
+// keeps everything behind safe. It never goes back: the server would take WAL that it
+// no longer promised to keep for lost; position 0 leaves the slot where it stands.
 func (r *replication) acknowledge(received, safe wal.LSN) error {
+	if safe < r.kept {
+		safe = 0
+	}
+	r.kept = max(r.kept, safe)
 	status := make([]byte, 0, 34)
 	status = append(status, 'r')
 	for _, position := range []wal.LSN{received, safe, safe} {

@@ -42,14 +42,31 @@ const (
 )
 
 // newShipment begins where the stream does. What it gets first may have been written
-// while the tail rested: it counts as old as what is not archived can be.
+// long before: it counts as old as it can be.
 func newShipment(t *tail, where position) *shipment {
-	return &shipment{tail: t, tli: where.timeline, start: where.from, since: t.archiver.recent.since()}
+	s := &shipment{tail: t, tli: where.timeline, start: where.from, since: t.since(where)}
+	t.meter.begin(where, s.since)
+	return s
+}
+
+// end waits for a shipping under way, and has the tail remember how far stores hold
+// what there is, and how old what they lack may be.
+func (s *shipment) end() {
+	s.shipper.done.Wait()
+	t := s.tail
+	t.reached, t.settled = position{timeline: s.tli, from: s.start}, s.oldest()
+	if t.settled.IsZero() {
+		t.settled = s.since
+	}
+	if t.settled.IsZero() {
+		t.settled = time.Now()
+	}
 }
 
 // take appends what the server sent. The stream has no holes: anything else than
 // the next byte is a broken connection.
 func (s *shipment) take(m message) error {
+	s.tail.meter.wrote(m.end)
 	if len(m.data) == 0 {
 		return nil
 	}
@@ -219,5 +236,3 @@ func (s *shipment) flush(ctx context.Context) error {
 		}
 	}
 }
-
-func (s *shipment) stop() { s.shipper.done.Wait() }

@@ -89,39 +89,51 @@ func TestTailRestsWhileSegmentsSuffice(t *testing.T) {
 	now := time.Now()
 	for name, tt := range map[string]struct {
 		archived []uint64
+		lacking  uint64 // the first segment that stores lack
 		writing  wal.Segment
 		after    time.Duration
 		rests    bool
 	}{
-		"nothing archived":        {writing: wal.Segment{Timeline: 1, Number: 7}},
-		"one alone":               {archived: []uint64{6}, writing: wal.Segment{Timeline: 1, Number: 7}},
-		"two, the last one":       {archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
-		"two, one more waits":     {archived: []uint64{4, 5}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
-		"of a backlog":            {archived: []uint64{1, 2, 3, 4}, writing: wal.Segment{Timeline: 1, Number: 7}},
-		"on another timeline":     {archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 2, Number: 7}},
-		"two, but not since long": {archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, after: 2 * interval},
+		"nothing archived":        {lacking: 7, writing: wal.Segment{Timeline: 1, Number: 7}},
+		"one alone":               {lacking: 7, archived: []uint64{6}, writing: wal.Segment{Timeline: 1, Number: 7}},
+		"two, the last one":       {lacking: 7, archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
+		"two, one more waits":     {lacking: 6, archived: []uint64{4, 5}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
+		"of a backlog":            {lacking: 5, archived: []uint64{1, 2, 3, 4}, writing: wal.Segment{Timeline: 1, Number: 7}},
+		"on another timeline":     {lacking: 7, archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 2, Number: 7}},
+		"of all since a rest":     {archived: []uint64{3, 4, 5}, lacking: 3, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
+		"one left out":            {archived: []uint64{3, 5, 6}, lacking: 3, writing: wal.Segment{Timeline: 1, Number: 7}},
+		"two, but not since long": {lacking: 7, archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, after: 2 * interval},
 	} {
 		var recent recentSegments
 		for _, number := range tt.archived {
 			recent.add(wal.Segment{Timeline: 1, Number: number})
 		}
-		if got := recent.aheadOfTail(tt.writing, now.Add(tt.after), interval); got != tt.rests {
+		if got := recent.aheadOfTail(wal.Segment{Timeline: 1, Number: tt.lacking}, tt.writing, now.Add(tt.after), interval); got != tt.rests {
 			t.Errorf("%s: rests %v", name, got)
 		}
 	}
+}
+
+// sinceTail is a tail at the start of segment 7, of which the server has written some.
+func sinceTail(t *testing.T) (*tail, position) {
+	t.Helper()
+	return &tail{
+		settings: settings.Settings{SegmentSizeBytes: testSegment, DataDir: t.TempDir(), Tail: settings.Tail{Interval: 2 * time.Second}},
+		archiver: &Archiver{}, meter: &meter{},
+	}, position{timeline: 1, from: 7 * testSegment, flushed: 7*testSegment + 100}
 }
 
 // What comes first after a rest may be as old as the last archived segment but one,
 // and is shipped as if it were.
 func TestTailGoesOnAfterARestAsIfItHadBeenThere(t *testing.T) {
 	t.Parallel()
-	archiver := &Archiver{}
-	archiver.recent.newest[1] = time.Now().Add(-1500 * time.Millisecond)
-	s := newShipment(&tail{
-		settings: settings.Settings{SegmentSizeBytes: testSegment, Tail: settings.Tail{Interval: 2 * time.Second}},
-		archiver: archiver, meter: &meter{},
-	}, position{timeline: 1, from: testSegment})
-	if err := s.take(message{start: testSegment, data: []byte("first")}); err != nil {
+	stream, where := sinceTail(t)
+	for _, number := range []uint64{5, 6} {
+		stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: number})
+	}
+	stream.archiver.recent.newest[1] = time.Now().Add(-1500 * time.Millisecond)
+	s := newShipment(stream, where)
+	if err := s.take(message{start: where.from, data: []byte("first")}); err != nil {
 		t.Fatal(err)
 	}
 	if due, _ := s.due(time.Now()); due {
@@ -129,5 +141,45 @@ func TestTailGoesOnAfterARestAsIfItHadBeenThere(t *testing.T) {
 	}
 	if due, _ := s.due(time.Now().Add(600 * time.Millisecond)); !due {
 		t.Error("waits a whole interval more")
+	}
+}
+
+// Whatever ends a session: what comes first in the next one is no older than what
+// the last one had not shipped, and no younger either.
+func TestFirstBytesAreAsOldAsTheLastSessionLeftThem(t *testing.T) {
+	t.Parallel()
+	hourAgo, minuteAgo := time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
+	near := func(a, b time.Time) bool { return a.Sub(b).Abs() < 10*time.Second }
+	stream, where := sinceTail(t)
+	archive := func(numbers ...uint64) {
+		stream.archiver.recent = recentSegments{}
+		for _, number := range numbers {
+			stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: number})
+		}
+	}
+	archive(5, 6)
+	stream.archiver.recent.newest[1] = hourAgo
+	if got := stream.since(where); !near(got, hourAgo) {
+		t.Errorf("without a session before: since %s", got)
+	}
+	newShipment(stream, position{timeline: 1, from: where.from, flushed: where.from}).end()
+	if got := stream.since(where); !near(got, time.Now()) {
+		t.Errorf("after a session that had all safe: since %s", got)
+	}
+	left := newShipment(stream, position{timeline: 1, from: where.from, flushed: where.from})
+	if err := left.take(message{start: where.from, data: []byte("left")}); err != nil {
+		t.Fatal(err)
+	}
+	left.marks[0].at = minuteAgo
+	left.end()
+	if got := stream.since(where); !near(got, minuteAgo) {
+		t.Errorf("after a session that left bytes of a minute ago: since %s", got)
+	}
+	archive(1, 2)
+	if got := stream.since(where); !near(got, minuteAgo) {
+		t.Errorf("while a backlog is archived: since %s", got)
+	}
+	if got := stream.since(position{timeline: 1, from: where.from, flushed: where.from}); !got.IsZero() {
+		t.Errorf("of nothing: since %s", got)
 	}
 }

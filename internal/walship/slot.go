@@ -7,14 +7,19 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg/conninfo"
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
 // ensureSlot makes sure that the physical slot is there and returns the position
-// it keeps; 0 when it keeps none yet. A slot that lost its WAL is dropped and
-// made anew: the archived segments cover what it lost. Twice changes nothing.
+// it keeps; 0 when it keeps none yet. A slot that lost its WAL is dropped and made
+// anew, at the last checkpoint. Twice changes nothing.
 func (t *tail) ensureSlot(ctx context.Context) (wal.LSN, error) {
-	conn, err := pgx.Connect(ctx, t.conn)
+	secured, err := conninfo.Secure(t.conn)
+	if err != nil {
+		return 0, err
+	}
+	conn, err := pgx.Connect(ctx, secured)
 	if err != nil {
 		return 0, failure.Wrap(failure.Unavailable, err, "connect to look at the slot")
 	}
@@ -26,24 +31,28 @@ func (t *tail) ensureSlot(ctx context.Context) (wal.LSN, error) {
 	err = conn.QueryRow(ctx, `SELECT restart_lsn::text, wal_status FROM pg_replication_slots WHERE slot_name = $1`, slot).Scan(&restart, &status)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return 0, t.createSlot(ctx, conn)
+		return t.createSlot(ctx, conn)
 	case err != nil:
 		return 0, failure.Wrap(failure.Unavailable, err, "look at slot %s", slot)
 	case status != nil && *status == "lost":
-		t.report.note(EventTailGap, "", slot, "the slot fell behind max_slot_wal_keep_size and is made anew; archived segments cover what it lost")
+		t.report.note(EventTailGap, "", slot, "the slot fell behind max_slot_wal_keep_size and is made anew")
 		if _, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot($1)`, slot); err != nil {
 			return 0, failure.Wrap(failure.Unavailable, err, "drop lost slot %s", slot)
 		}
-		return 0, t.createSlot(ctx, conn)
+		return t.createSlot(ctx, conn)
 	case restart == nil:
 		return 0, nil
 	}
 	return wal.ParseLSN(*restart)
 }
 
-func (t *tail) createSlot(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT pg_create_physical_replication_slot($1, true)`, t.settings.Tail.Slot)
-	return failure.Wrap(failure.Unavailable, err, "create slot %s", t.settings.Tail.Slot)
+func (t *tail) createSlot(ctx context.Context, conn *pgx.Conn) (wal.LSN, error) {
+	var from string
+	err := conn.QueryRow(ctx, `SELECT lsn::text FROM pg_create_physical_replication_slot($1, true)`, t.settings.Tail.Slot).Scan(&from)
+	if err != nil {
+		return 0, failure.Wrap(failure.Unavailable, err, "create slot %s", t.settings.Tail.Slot)
+	}
+	return wal.ParseLSN(from)
 }
 
 // warnUnbounded reports a server whose slots may fill pg_wal and stop it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -282,6 +283,13 @@ func (s *spool) lackedBy(storeName string) []entry {
 		return a.Queued.Compare(b.Queued)
 	})
 	return list
+}
+
+// all returns every entry, in no order.
+func (s *spool) all() []entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.entries))
 }
 
 // storeNames returns every store that lacks something.

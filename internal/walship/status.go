@@ -24,10 +24,10 @@ type Status struct {
 	TailRunning     bool          `json:"tail_running"`
 	TailTimeline    wal.Timeline  `json:"tail_timeline,omitzero"`
 	TailReceived    wal.LSN       `json:"tail_received,omitzero"` // flushed by the server and received
-	TailShipped     wal.LSN       `json:"tail_shipped,omitzero"`  // held by the stores that archive.require asks for
-	TailLagBytes    int64         `json:"tail_lag_bytes"`
-	TailLag         time.Duration `json:"tail_lag_ns"`   // age of the oldest byte received and not shipped
-	HeartbeatSeq    uint64        `json:"heartbeat_seq"` // newest acknowledged by the database
+	TailShipped     wal.LSN       `json:"tail_shipped,omitzero"`  // all before is held by the stores that archive.require asks for
+	TailLagBytes    int64         `json:"tail_lag_bytes"`         // written by the server, as far as it said, and not shipped
+	TailLag         time.Duration `json:"tail_lag_ns"`            // how old the oldest byte not shipped may be
+	HeartbeatSeq    uint64        `json:"heartbeat_seq"`          // newest acknowledged by the database
 	HeartbeatAt     time.Time     `json:"heartbeat_at,omitzero"`
 	HeartbeatStored uint64        `json:"heartbeat_stored"` // newest that a store holds
 
@@ -42,7 +42,31 @@ type Status struct {
 type meter struct {
 	mu     sync.Mutex
 	status Status
-	oldest time.Time // when the oldest unshipped byte was received
+	oldest time.Time // when the oldest unshipped byte was received, or may have been written
+	end    wal.LSN   // how far the server said it has written
+	gap    gap       // zero: all before what was shipped is held
+}
+
+// begin notes where a session begins, and how far the server has written.
+func (m *meter) begin(where position, since time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.status.TailShipped, m.status.TailReceived = where.from, where.from
+	m.end, m.oldest = where.flushed, since
+}
+
+// wrote notes how far the server has written.
+func (m *meter) wrote(end wal.LSN) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.end = max(m.end, end)
+}
+
+// missing notes a gap, or that there is none.
+func (m *meter) missing(g gap) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gap = g
 }
 
 func (m *meter) update(change func(*Status)) {
@@ -60,12 +84,15 @@ func (m *meter) pending(since time.Time) {
 func (m *meter) snapshot(now time.Time) Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	status := m.status
-	if status.TailReceived > status.TailShipped {
-		status.TailLagBytes = int64(status.TailReceived - status.TailShipped)
+	status, oldest := m.status, m.oldest
+	if m.gap.open() {
+		status.TailShipped, oldest = m.gap.from, m.gap.since
 	}
-	if !m.oldest.IsZero() {
-		status.TailLag = now.Sub(m.oldest)
+	if end := max(m.end, status.TailReceived); end > status.TailShipped {
+		status.TailLagBytes = int64(end - status.TailShipped)
+	}
+	if !oldest.IsZero() {
+		status.TailLag = now.Sub(oldest)
 	}
 	return status
 }

@@ -29,6 +29,10 @@ type tail struct {
 	archiver *Archiver
 	report   *reporter
 	meter    *meter
+
+	reached position  // where the last session ended: stores hold all before; zero: there was none
+	settled time.Time // nothing that stores lack was written before; zero: not known
+	gap     gap       // what is behind reached and in no store
 }
 
 // errSegmentsSuffice ends a session while segments fill up, and are archived whole,
@@ -50,6 +54,7 @@ func (t *tail) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		t.meter.pending(t.settled) // what is written now is not seen
 		if err != nil {
 			t.report.raise(EventTailDown, "", "", "the tail is not streaming: "+err.Error())
 		}
@@ -87,125 +92,50 @@ func (t *tail) session(ctx context.Context) error {
 	for {
 		next, err := t.stream(ctx, link, where)
 		if err != nil {
+			t.removed(err, link, where)
 			return err
 		}
 		if next.timeline == 0 {
 			return failure.New(failure.Unknown, "the server ended timeline %d without naming the next", where.timeline)
 		}
-		if err := t.shipHistory(ctx, link, next.timeline); err != nil {
+		if next.path, err = t.pathTo(ctx, link, next.timeline); err != nil {
 			return err
 		}
 		where = next
 	}
 }
 
-// position is where to stream from.
-type position struct {
-	timeline wal.Timeline
-	from     wal.LSN
-	flushed  wal.LSN // the server's own position when it was asked; zero: it was not
-}
-
-func (t *tail) dial(ctx context.Context) (*replication, position, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
-	defer cancel()
-	kept, err := t.ensureSlot(ctx)
-	if err != nil {
-		return nil, position{}, err
-	}
-	link, err := openReplication(ctx, t.conn)
-	if err != nil {
-		return nil, position{}, err
-	}
-	where, err := t.whereFrom(ctx, link, kept)
-	if err != nil {
-		link.close(ctx)
-		return nil, position{}, err
-	}
-	return link, where, nil
-}
-
-// whereFrom decides where to begin: where the slot stands, on the timeline that
-// position belongs to; without one, at the start of the segment being written.
-func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (position, error) {
-	id, err := link.identify(ctx)
-	if err != nil {
-		return position{}, err
-	}
-	if id.system != t.settings.SystemID {
-		return position{}, failure.New(failure.IdentityMismatch, "the server is system %s, this source is system %s", id.system, t.settings.SystemID).
-			WithHint("correct database.conn or system_id in the settings")
-	}
-	size := t.settings.SegmentSizeBytes
-	segmentStart := size.Start(size.SegmentAt(id.timeline, id.flushed))
-	if id.timeline > 1 {
-		if err := t.shipHistory(ctx, link, id.timeline); err != nil {
-			return position{}, err
-		}
-	}
-	// A fresh slot keeps from the last checkpoint on: segments archived long ago.
-	if kept == 0 || kept > id.flushed || kept < segmentStart {
-		kept = t.resumable(kept, segmentStart, id.flushed)
-	}
-	if id.timeline == 1 || kept >= segmentStart {
-		return position{id.timeline, kept, id.flushed}, nil
-	}
-	text, err := link.history(ctx, id.timeline)
-	if err != nil {
-		return position{}, err
-	}
-	history, err := wal.ParseHistory(id.timeline, text)
-	if err != nil {
-		return position{}, err
-	}
-	return position{history.Path().TimelineAt(kept), kept, id.flushed}, nil
-}
-
-// resumable returns where to go on when the slot's position lies before the
-// segment being written: from there if it is near, else from the segment's
-// start, since everything between is being archived whole.
-func (t *tail) resumable(kept, segmentStart, flushed wal.LSN) wal.LSN {
-	reach := wal.LSN(bufferSegments) * wal.LSN(t.settings.SegmentSizeBytes)
-	if kept == 0 || kept > flushed || kept+reach < segmentStart {
-		return segmentStart
-	}
-	return kept
-}
-
-// shipHistory stores a timeline's history file. PostgreSQL archives it too;
-// whoever comes second finds it there.
-func (t *tail) shipHistory(ctx context.Context, link *replication, tli wal.Timeline) error {
-	content, err := link.history(ctx, tli)
-	if err != nil {
-		return err
-	}
-	return t.archiver.pushContent(ctx, wal.FileName{Kind: wal.FileHistory, Timeline: tli}, wal.HistoryName(tli), content)
-}
-
 // stream ships one timeline until the server ends it, and returns where the next
 // begins.
 func (t *tail) stream(ctx context.Context, link *replication, where position) (position, error) {
 	done, err := link.start(ctx, t.settings.Tail.Slot, where.from, where.timeline)
-	if hasCode(err, codeRemoved) {
-		t.report.note(EventTailGap, "", where.from.String(), "the server no longer has WAL from here; archived segments cover it")
-	}
 	if err != nil {
 		return position{}, err
 	}
 	s := newShipment(t, where)
-	defer s.stop()
+	defer s.end()
 	t.report.clear(EventTailDown, EventTailUp, "", "the tail is streaming")
 	t.meter.update(func(st *Status) { st.TailRunning, st.TailTimeline = true, where.timeline })
 	for !done {
 		if done, err = t.turn(ctx, link, s); err != nil {
+			if hasCode(err, codeRemoved) { // what came before that is all there is
+				err = errors.Join(err, s.flush(ctx))
+			}
 			return position{}, err
 		}
-		writing := t.settings.SegmentSizeBytes.SegmentAt(where.timeline, max(where.flushed, s.received()))
-		if !done && t.archiver.recent.aheadOfTail(writing, time.Now(), t.settings.Tail.Interval) {
+		t.lookAtGap(ctx, where.path)
+		if !done && t.segmentsSuffice(s, where.flushed) {
 			return position{}, errors.Join(errSegmentsSuffice, link.acknowledge(s.received(), s.safe()))
 		}
 	}
 	return t.handOver(ctx, link, s)
+}
+
+// segmentsSuffice says whether to rest: see recentSegments.aheadOfTail.
+func (t *tail) segmentsSuffice(s *shipment, flushed wal.LSN) bool {
+	size := t.settings.SegmentSizeBytes
+	lacking, writing := size.SegmentAt(s.tli, s.safe()), size.SegmentAt(s.tli, max(flushed, s.received()))
+	return t.archiver.recent.aheadOfTail(lacking, writing, time.Now(), t.settings.Tail.Interval)
 }
 
 // turn is one round: receive what there is, ship what is due, tell the server.
