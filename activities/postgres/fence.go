@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"path/filepath"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,8 +14,6 @@ import (
 	"github.com/terragonlabs/holdfast/internal/pg/fence"
 	"github.com/terragonlabs/holdfast/internal/pg/inspect"
 	"github.com/terragonlabs/holdfast/internal/plan"
-	"github.com/terragonlabs/holdfast/internal/wal"
-	"github.com/terragonlabs/holdfast/internal/walship"
 )
 
 // FenceWrites keeps the application's roles from writing, and proves it: they are
@@ -70,30 +67,6 @@ func (a *Activities) fence(ctx context.Context, in FenceInput) (Fence, error) {
 		}
 	}
 	return out, nil
-}
-
-// restPatience is how long a fence waits for the last work to reach a store.
-const restPatience = time.Minute
-
-// awaitRest returns once a store has everything up to lsn: what is chosen next is
-// chosen from there, and "latest" must not end seconds before the fence. It only
-// reads.
-func (a *Activities) awaitRest(ctx context.Context, t target, c *cluster.Cluster, id Identity, lsn wal.LSN) error {
-	ctx, cancel := context.WithTimeout(ctx, restPatience)
-	defer cancel()
-	identity, err := c.Identity(ctx)
-	if err != nil {
-		return err
-	}
-	log := walship.Cluster{Source: t.database.Name, SystemID: id.SystemID, SegmentSize: identity.SegmentSize, Stores: a.Stores}
-	segment := segmentOf(log.SegmentSize, id.Timeline, lsn)
-	return waitFor(ctx, "the last work to reach a store", func(ctx context.Context) (bool, error) {
-		if _, err := walship.Prove(ctx, log, []wal.Range{rangeOf(segment)}); err == nil {
-			return true, nil
-		}
-		_, reached, err := walship.LocateTail(ctx, log, segment)
-		return err == nil && reached >= lsn, nil // else not yet
-	})
 }
 
 // writers are the roles to fence: all but those the plan says only read, and which
