@@ -31,8 +31,8 @@ type Beat struct {
 var incarnationForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
 func (b Beat) validate() error {
-	if b.Seq == 0 || b.At.IsZero() || b.LSN == 0 || b.CommitLSN < b.LSN || b.SystemID == 0 || b.Timeline == 0 || !incarnationForm.MatchString(b.Incarnation) {
-		return failure.New(failure.Corrupt, "heartbeat %d is incomplete", b.Seq)
+	if b.Seq == 0 || b.Seq > maxSequence || b.At.IsZero() || b.LSN == 0 || b.CommitLSN < b.LSN || b.SystemID == 0 || b.Timeline == 0 || !incarnationForm.MatchString(b.Incarnation) {
+		return failure.New(failure.Corrupt, "heartbeat %d is incomplete, or no heartbeat's number", b.Seq)
 	}
 	return nil
 }
@@ -41,6 +41,12 @@ const (
 	beatFormat    = 1
 	maxBeatBytes  = 4 << 20 // of one heartbeat object: hours at one a second
 	sequenceWidth = 20      // decimal digits of a uint64, so that keys sort by sequence
+
+	// maxSequence is the highest sequence of a beat: what every reader of JSON holds
+	// exactly, far below what a bigint does. maxLearned is the highest that is gone on
+	// from when a store says so: what is left then suffices for ever.
+	maxSequence = 1 << 53
+	maxLearned  = 1 << 52
 )
 
 // beatFile is one heartbeat object: plain JSON, since it must be readable in a
@@ -103,7 +109,7 @@ func parseBeatName(name string) (first, last uint64, sum string, err error) {
 	}
 	first, errFirst := strconv.ParseUint(fields[0], 10, 64)
 	last, errLast := strconv.ParseUint(fields[1], 10, 64)
-	if errFirst != nil || errLast != nil || first == 0 || last < first {
+	if errFirst != nil || errLast != nil || first == 0 || last < first || last > maxSequence {
 		return 0, 0, "", bad
 	}
 	return first, last, fields[2], nil

@@ -101,12 +101,13 @@ func (h *heart) beat(ctx context.Context) {
 }
 
 // insertBeat takes the sequence after both what this table and what this host
-// ever saw: after a failover that lost rows, their numbers are not used again.
+// ever saw: after a failover that lost rows, their numbers are not used again. A row
+// of a number that is none, which nobody can go on from, does not count.
 const insertBeat = `INSERT INTO holdfast.heartbeat (seq, at, lsn, system_id, timeline, incarnation)
 	SELECT greatest(coalesce(max(seq), 0) + 1, $1::bigint), clock_timestamp(), pg_current_wal_insert_lsn(),
 		(SELECT system_identifier::text FROM pg_control_system()),
 		('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int, $2
-	FROM holdfast.heartbeat
+	FROM holdfast.heartbeat WHERE seq < $3
 	RETURNING seq, at, lsn::text, system_id, timeline`
 
 func (h *heart) write(ctx context.Context) (Beat, error) {
@@ -137,7 +138,7 @@ func (h *heart) insert(ctx context.Context, incarnation string) (Beat, error) {
 	beat := Beat{Incarnation: incarnation}
 	var lsn, system string
 	var seq, tli int64
-	err := h.session.QueryRow(ctx, insertBeat, int64(h.next), incarnation).Scan(&seq, &beat.At, &lsn, &system, &tli)
+	err := h.session.QueryRow(ctx, insertBeat, int64(h.next), incarnation, int64(maxSequence)).Scan(&seq, &beat.At, &lsn, &system, &tli)
 	if err != nil {
 		return Beat{}, failure.Wrap(failure.Unavailable, err, "write heartbeat")
 	}
@@ -204,7 +205,8 @@ func (h *heart) learnNext(ctx context.Context) {
 	var asking sync.WaitGroup
 	for i, one := range h.archiver.shelves {
 		asking.Go(func() {
-			if last, err := highestBeat(ctx, one, h.settings.Source, h.settings.SystemID); err == nil {
+			doubt := func(err error) { h.report.note(EventCorrupt, one.Name(), "", err.Error()) }
+			if last, err := highestBeat(ctx, one, h.settings.Source, h.settings.SystemID, doubt); err == nil {
 				seen[i] = last
 			}
 		})
