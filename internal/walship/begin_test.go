@@ -204,6 +204,8 @@ func TestHeldUpToEndsAtTheFirstHole(t *testing.T) {
 		{"from the start of the first segment", at(7, 1500), at(8, 10), at(7, 1000)},
 		{"of a segment that is not there", at(2, 9), at(8, 10), at(2, 0)},
 		{"of nothing", at(9, 0), at(9, 0), at(9, 0)},
+		{"up to where it begins", at(7, 500), at(7, 500), at(7, 500)},
+		{"up to where it begins, behind a hole", at(7, 1500), at(7, 1500), at(7, 1000)},
 	} {
 		got, err := walship.HeldUpTo(t.Context(), box.cluster(), wal.History{Timeline: 1}.Path(), c.from, c.until)
 		if err != nil || got != c.want {

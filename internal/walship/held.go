@@ -29,10 +29,7 @@ type holding struct {
 func (h holding) upTo(ctx context.Context, path wal.Path, from, until wal.LSN) (wal.LSN, error) {
 	size := h.SegmentSize
 	reached := size.Start(size.SegmentAt(0, from))
-	if until <= from {
-		return min(reached, until), nil
-	}
-	ranges := path.Ranges(size, from, until)
+	ranges := path.Ranges(size, reached, until)
 	b, err := listRanges(ctx, h.Cluster, ranges)
 	for _, run := range ranges {
 		for number := run.First; number <= run.Last; number++ {

