@@ -17,7 +17,7 @@ const (
 	fetchers = 3 // parts under way from the stores while others are decoded
 	// restoreMemoryBytes bounds the parts in memory, on their way and being decoded. A
 	// larger part is alone.
-	restoreMemoryBytes = 224 << 20
+	restoreMemoryBytes = 112 << 20
 )
 
 // fetched is a part that is in memory, and what of it is wanted where.

@@ -11,7 +11,7 @@ const (
 	memoryBytes = 416 << 20
 	// garbagePercent of what is in use may be garbage: a backup's memory is large
 	// buffers without pointers, which cost the collector nothing to look through.
-	garbagePercent = 40
+	garbagePercent = 20
 )
 
 // BoundMemory makes the collector work harder when this process nears the memory
