@@ -190,7 +190,7 @@ func (a *Archiver) isDown(name string) bool {
 func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
 	a.report.raise(EventStoresDown, "", p.key, "no store answers: "+out.err.Error())
 	kept := a.keep(p, out)
-	if kept != nil {
+	if _, sealing := p.seal.get(); sealing == nil && kept != nil {
 		a.report.raise(EventSpoolFull, "", p.key, kept.Error())
 	}
 	if kept != nil || a.settings.Archive.OnStoresDown == settings.Hold || !a.headroomGone() {

@@ -2,6 +2,7 @@ package walship
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/file"
+	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
 // hooked is a directory store that calls back in the middle of an operation.
@@ -40,7 +42,9 @@ func repairBench(t *testing.T) (a *Archiver, near, far *hooked) {
 		t.Fatal(err)
 	}
 	a = &Archiver{spool: spool, report: newReporter(zap.NewNop(), nil), meter: new(meter)}
-	a.settings.Archive.Timeout = time.Minute
+	a.settings.Archive.Timeout, a.place = time.Minute, place{source: "orders", system: beatSystem, size: 1 << 20}
+	a.ctx, a.cancel = context.WithCancel(t.Context())
+	t.Cleanup(a.Close)
 	stores := make([]*hooked, 2)
 	for i, name := range []string{"near", "far"} {
 		opened, err := file.Open(file.Config{Name: name, Dir: t.TempDir()})
@@ -99,5 +103,20 @@ func TestRepairOfWhatNobodyHandsOut(t *testing.T) {
 	}
 	if err := a.RepairStore(t.Context(), "far"); !failure.Is(err, failure.Unavailable) || len(a.report.standing()) != 1 {
 		t.Errorf("%v, alarms %+v", err, a.report.standing())
+	}
+}
+
+// What cannot be sealed is no trouble of the spool's.
+func TestWhatCannotBeSealedFillsNoSpool(t *testing.T) {
+	t.Parallel()
+	a, _, _ := repairBench(t)
+	broken := failure.New(failure.Internal, "no recipient")
+	a.seal = func([]byte, string) ([]byte, error) { return nil, broken }
+	err := a.pushContent(t.Context(), wal.FileName{Kind: wal.FileSegment, Timeline: 1}, "000000010000000000000001", nil)
+	if !errors.Is(err, broken) {
+		t.Errorf("pushed with %v", err)
+	}
+	if alarms := a.report.standing(); len(alarms) != 1 || alarms[0].Kind != EventStoresDown {
+		t.Errorf("alarms %+v", alarms)
 	}
 }
