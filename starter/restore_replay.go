@@ -116,7 +116,7 @@ func (r *restoring) finish(ctx context.Context, c *cluster.Cluster, reached repl
 	if err != nil {
 		return err
 	}
-	if _, err := replay.Promote(ctx, c, cluster.Of(identity), r.database.Superuser, reached); err != nil {
+	if _, err := replay.Promote(ctx, c, cluster.Of(identity), r.replayTarget(), r.database.Superuser, reached); err != nil {
 		return err
 	}
 	r.out.Promoted = true
@@ -222,19 +222,16 @@ func (r *restoring) replayTarget() replay.Target {
 }
 
 // walSettings writes what the wal program needs to find this process, and
-// nothing that could archive.
+// nothing that could archive. They name no worker: this process alone has the key, and
+// the server waits for the next call where this one is killed.
 func (r *restoring) walSettings() (settings.Settings, string, error) {
-	tool, err := r.walProgram()
-	if err != nil {
-		return settings.Settings{}, "", err
-	}
 	if err := r.owner.MkdirAll(r.workspace.SocketDir()); err != nil {
 		return settings.Settings{}, "", err
 	}
 	made := settings.Settings{
 		Source: r.database.Name, SystemID: r.set.SystemID, SegmentSizeBytes: r.choice.SegmentSize, DataDir: r.workspace.DataDir(),
-		Socket: filepath.Join(r.workspace.SocketDir(), "wal.sock"), Worker: filepath.Join(filepath.Dir(tool), "worker"),
-		ReadOnly: true, Spool: settings.Spool{Dir: filepath.Join(r.workspace.Dir, "wal-spool")},
+		Socket: filepath.Join(r.workspace.SocketDir(), "wal.sock"), ReadOnly: true,
+		Spool: settings.Spool{Dir: filepath.Join(r.workspace.Dir, "wal-spool")},
 	}
 	if r.choice.TailUsed != nil {
 		made.Fetch.TailTimeline = r.choice.TailUsed.Timeline

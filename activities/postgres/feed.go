@@ -20,7 +20,8 @@ import (
 
 // feed hands WAL to a restored cluster while it replays. The session keys live
 // in this process; PostgreSQL's restore_command asks it over a socket in the
-// workspace. It never archives (L3).
+// workspace, and waits while there is none: recovery stands still from the end of one
+// attempt to the next. It never archives (L3).
 type feed struct {
 	command string // restore_command
 	spool   string
@@ -105,11 +106,12 @@ func (f *feed) repairs() []string {
 	return out
 }
 
-// feedSettings writes what the small binary needs to find this process.
+// feedSettings writes what the small binary needs to find this process. They name no
+// worker: a fetch must not be answered by anybody who lacks the keys.
 func (a *Activities) feedSettings(t target, choice recovery.Choice) (settings.Settings, string, error) {
 	made := settings.Settings{
 		Source: t.database.Name, SystemID: choice.Set.SystemID, SegmentSizeBytes: choice.SegmentSize,
-		DataDir: t.workspace.DataDir(), Socket: filepath.Join(t.workspace.Dir, "wal.sock"), Worker: a.WALProgram, ReadOnly: true,
+		DataDir: t.workspace.DataDir(), Socket: filepath.Join(t.workspace.Dir, "wal.sock"), ReadOnly: true,
 		Spool: settings.Spool{Dir: filepath.Join(t.workspace.Dir, "wal-spool")},
 		Fetch: settings.Fetch{TailTimeline: tailTimeline(choice)},
 	}

@@ -120,7 +120,8 @@ func (t target) reached(ctx context.Context, c *cluster.Cluster, at replay.Reach
 
 // Promote ends recovery of the restored cluster where it was checked, and proves
 // the new timeline by its history file. A cluster that is promoted already gives
-// the same answer again.
+// the same answer again; one whose server ended is first brought back to where it was
+// checked.
 func (a *Activities) Promote(ctx context.Context, in PromoteInput) (Promoted, error) {
 	promoted, err := permitted(ctx, a, in.Where, in.promoting(), func() (Promoted, error) { return a.promote(ctx, in) })
 	return promoted, boundary.Out(err)
@@ -146,7 +147,7 @@ func (a *Activities) promote(ctx context.Context, in PromoteInput) (Promoted, er
 		return Promoted{}, err
 	}
 	defer feed.stop()
-	done, err := replay.Promote(ctx, c, cluster.Of(identity), t.database.Superuser, replay.Reached{
+	done, err := replay.Promote(ctx, c, cluster.Of(identity), aimOf(in.Choice), t.database.Superuser, replay.Reached{
 		Timeline: in.Reached.Timeline, LSN: in.Reached.LSN, LastCommitAt: in.Reached.LastCommitTime, Paused: in.Reached.Paused,
 	})
 	if err != nil {

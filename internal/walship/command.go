@@ -20,6 +20,9 @@ type Open func(context.Context, settings.Settings) (Options, func() error, error
 // protocol (see wire.PushExit and wire.FetchExit).
 func Command(ctx context.Context, args []string, open Open, out, complaints io.Writer) int {
 	call, err := wire.ParseCall(args)
+	if call.Request.Verb == wire.Fetch {
+		wire.AbortOnCrash()
+	}
 	if err == nil {
 		err = wire.Guard(func() error { return runCall(ctx, call, open, out) })
 	}

@@ -99,6 +99,9 @@ func (d *daemon) converse(ctx context.Context, connection *net.UnixConn) {
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
 	reply := d.hear(ctx, connection)
+	if ctx.Err() != nil && reply.Class != "" {
+		return // what the daemon's own end cut short is no answer to anything
+	}
 	if err := connection.SetWriteDeadline(time.Now().Add(requestLimit)); err != nil {
 		return
 	}

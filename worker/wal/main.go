@@ -22,8 +22,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, out, complaints io.Writer) int {
 	call, err := wire.ParseCall(args)
+	if call.Request.Verb == wire.Fetch {
+		wire.AbortOnCrash()
+	}
 	if err == nil {
-		err = wire.Guard(func() error { return ask(call, out) })
+		err = wire.Guard(func() error { return ask(call, out, complaints) })
 	}
 	if err != nil {
 		complain(complaints, err)
@@ -40,7 +43,7 @@ func complain(w io.Writer, err error) {
 	_, _ = io.WriteString(w, text)
 }
 
-func ask(call wire.Call, out io.Writer) error {
+func ask(call wire.Call, out, complaints io.Writer) error {
 	s, err := settings.Load(call.Config)
 	if err != nil {
 		return err
@@ -49,8 +52,13 @@ func ask(call wire.Call, out io.Writer) error {
 		return become(s.Worker, call, nil)
 	}
 	answer, err := wire.Ask(context.Background(), s.Socket, call.Request, askTimeout)
-	if errors.Is(err, wire.ErrNoDaemon) && call.Request.Verb != wire.Status {
+	switch {
+	case !errors.Is(err, wire.ErrNoDaemon) || call.Request.Verb == wire.Status:
+	case s.Worker != "":
 		return become(s.Worker, call, err)
+	case call.Request.Verb == wire.Fetch:
+		complain(complaints, failure.Wrap(failure.Unavailable, err, "recovery waits for %s", call.Request.Name))
+		answer, err = await(s, call.Request)
 	}
 	if err != nil {
 		return err

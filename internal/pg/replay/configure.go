@@ -164,6 +164,19 @@ func Release(ctx context.Context, c *cluster.Cluster, want cluster.Expected) err
 	return replaceBlock(c, "")
 }
 
+// requireIsolated is Refused where Configure's settings are not, or not any more.
+func requireIsolated(c *cluster.Cluster) error {
+	content, err := pg.ReadSmall(filepath.Join(c.DataDir, autoConf), maxConfBytes)
+	if err != nil && !failure.Is(err, failure.NotFound) {
+		return err
+	}
+	if _, rest, begun := strings.Cut(string(content), blockBegin+"\n"); begun && strings.Contains(rest, blockEnd+"\n") {
+		return nil
+	}
+	return failure.New(failure.Refused, "not starting %s to recover: its settings do not isolate it", c.DataDir).
+		WithHint("see what it is: pg_controldata -D %s; a restored directory is configured by replaying it", c.DataDir)
+}
+
 // replaceBlock swaps the marked block of postgresql.auto.conf for text.
 func replaceBlock(c *cluster.Cluster, text string) error {
 	path := filepath.Join(c.DataDir, autoConf)

@@ -2,9 +2,11 @@ package replay
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/pg"
 	"github.com/terragonlabs/holdfast/internal/pg/cluster"
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
@@ -12,14 +14,19 @@ import (
 // maxLogBytes bounds what is read of the server's log.
 const maxLogBytes = 8 << 20
 
+// firstWords are a server's first in its log (src/backend/postmaster/postmaster.c).
+const firstWords = "LOG:  starting PostgreSQL"
+
 // words returns the log's lines of this run that contain any of the phrases,
-// which Configure keeps in English.
+// which Configure keeps in English. What an earlier server of the directory said is
+// none of them.
 func (f *follower) words(phrases ...string) []string {
 	from := max(f.logFrom, f.cluster.LogSize()-maxLogBytes)
 	text, err := f.cluster.LogFrom(from, maxLogBytes)
 	if err != nil {
 		return nil
 	}
+	text = text[max(0, strings.LastIndex(text, firstWords)):]
 	var found []string
 	for line := range strings.Lines(text) {
 		for _, phrase := range phrases {
@@ -31,6 +38,13 @@ func (f *follower) words(phrases ...string) []string {
 	}
 	return found
 }
+
+// unanswered is how the server ends when restore_command exits above 125 or dies of a
+// signal (src/backend/access/transam/xlogarchive.c, RestoreArchivedFile).
+const unanswered = "FATAL:  could not restore file"
+
+// turnedAway is what a session is told that comes too early, as the follower's do.
+const turnedAway = "FATAL:  the database system is "
 
 // stopWords are what the server says when it stops at a target
 // (src/backend/access/transam/xlogrecovery.c, recoveryStopsBefore and …After).
@@ -63,7 +77,8 @@ func (f *follower) stillAlive(ctx context.Context, connecting error) error {
 		return err
 	}
 	if process.Life == cluster.Running {
-		if failure.Is(connecting, failure.Unavailable) {
+		broken := failure.Is(connecting, failure.Unknown) && pg.StateOf(connecting) == "" // in the middle of an answer
+		if broken || failure.Is(connecting, failure.Unavailable) {
 			return nil
 		}
 		return connecting
@@ -74,6 +89,10 @@ func (f *follower) stillAlive(ctx context.Context, connecting error) error {
 // explain says why a recovering server ended, and how far it came.
 func (f *follower) explain(ctx context.Context, cause error) error {
 	far := f.howFar(ctx)
+	if words := f.words(unanswered); len(words) > 0 {
+		return failure.New(failure.Unavailable, "recovery ended %s, since nobody could say whether a file of WAL exists: %s", far, words[0]).
+			WithHint("see which stores answer: starter plan check --live; then do the same again: it goes on from there. Why it ended: %s", f.cluster.LogFile)
+	}
 	if words := f.words("recovery ended before configured recovery target was reached"); len(words) > 0 {
 		return failure.New(failure.TargetMissed, "%s target %s was not reached: WAL ended %s", f.target.Kind, f.target.describe(), far).
 			WithHint("choose a target that WAL reaches, or find the missing segments: starter backup verify")
@@ -84,8 +103,9 @@ func (f *follower) explain(ctx context.Context, cause error) error {
 		return failure.New(failure.WALGap, "recovery ended %s: %s", far, missing[0]).
 			WithHint("starter backup verify")
 	}
-	if words := f.words("FATAL:", "PANIC:"); len(words) > 0 {
-		return failure.New(failure.Unknown, "recovery ended %s: %s", far, words[0]).WithHint("read %s", f.cluster.LogFile)
+	fatal := slices.DeleteFunc(f.words("FATAL:", "PANIC:"), func(line string) bool { return strings.Contains(line, turnedAway) })
+	if len(fatal) > 0 {
+		return failure.New(failure.Unknown, "recovery ended %s: %s", far, fatal[0]).WithHint("read %s", f.cluster.LogFile)
 	}
 	return cause
 }

@@ -21,22 +21,31 @@ type Promoted struct {
 
 const promoteLimit = 5 * time.Minute
 
-// Promote ends recovery of the running, paused cluster and proves the new
-// timeline by its history file. reached is what Run returned: recovery standing
-// elsewhere is refused with TargetMissed before anything changes. A cluster that
-// is promoted already gives the same answer again.
-func Promote(ctx context.Context, c *cluster.Cluster, want cluster.Expected, superuser string, reached Reached) (Promoted, error) {
+// Promote ends recovery of the cluster where it stands, and proves the new timeline by
+// its history file. reached is what Run returned for target: recovery standing elsewhere
+// is refused with TargetMissed before anything changes. A server that ended meanwhile is
+// started again and brought back there first, as Run would; a promotion that an earlier
+// call asked for is waited for; and a cluster that is promoted already gives the same
+// answer again. Errors are those of Run besides: after Unavailable it may be called again.
+func Promote(ctx context.Context, c *cluster.Cluster, want cluster.Expected, target Target, superuser string, reached Reached) (Promoted, error) {
 	if _, err := c.Require(ctx, want); err != nil {
 		return Promoted{}, err
 	}
+	if target.Kind == Latest {
+		target.LSN = reached.LSN // what was checked: no more is asked for
+	}
 	ctx, cancel := context.WithTimeout(ctx, promoteLimit)
 	defer cancel()
-	server := c.Server(superuser)
+	f, err := follow(ctx, c, target, Options{Superuser: superuser})
+	if err != nil {
+		return Promoted{}, err
+	}
+	p := &promoter{follower: f, reached: reached}
+	if err := pg.Poll(ctx, "the promotion", pollInterval, p.look); err != nil {
+		return Promoted{}, failure.Wrap(failure.ClassOf(err), err, "promote %s", c.DataDir)
+	}
 	var timeline wal.Timeline
-	err := server.Do(ctx, func(conn *pgx.Conn) error {
-		if err := promote(ctx, conn, reached); err != nil {
-			return err
-		}
+	err = f.server.Do(ctx, func(conn *pgx.Conn) error {
 		var err error
 		timeline, err = pg.LiveTimeline(ctx, conn)
 		return err
@@ -47,23 +56,43 @@ func Promote(ctx context.Context, c *cluster.Cluster, want cluster.Expected, sup
 	return proved(c.DataDir, timeline, reached)
 }
 
-func promote(ctx context.Context, conn *pgx.Conn, reached Reached) error {
-	now, err := read(ctx, conn)
-	if err != nil || !now.recovering {
-		return err
+// promoter follows a server from where it stands to the end of its recovery.
+type promoter struct {
+	*follower
+
+	reached Reached
+	asked   bool // this call asked the server to promote
+}
+
+// look promotes once replay is paused at its target. Replay that is not may be on its
+// way there, or be ending already: then there is nothing to do but to look again.
+func (p *promoter) look(ctx context.Context) (bool, error) {
+	now, answered, err := p.state(ctx)
+	if err != nil || !answered {
+		return false, err
 	}
-	if now.lsn != reached.LSN {
-		return failure.New(failure.TargetMissed, "recovery stands at %s, not at %s where it was checked", now.lsn, reached.LSN).
+	if !now.recovering || p.asked {
+		return !now.recovering, nil
+	}
+	stands, err := p.stands(ctx, now)
+	if pg.StateOf(err) == stateOngoing {
+		p.asked = true
+		return false, nil
+	}
+	if err != nil || !stands {
+		return false, err
+	}
+	if now.lsn != p.reached.LSN {
+		return false, failure.New(failure.TargetMissed, "recovery stands at %s, not at %s where it was checked", now.lsn, p.reached.LSN).
 			WithHint("run the replay and the checks again before promoting")
 	}
-	if err := pg.Exec(ctx, conn, "promote", "SELECT pg_promote(false)"); err != nil {
-		return err
-	}
-	return pg.Poll(ctx, "the promotion", pollInterval, func(ctx context.Context) (bool, error) {
-		recovering, err := pg.One[bool](ctx, conn, "ask for recovery", "SELECT pg_is_in_recovery()")
-		return !recovering, err
-	})
+	p.asked = true
+	return false, p.server.Do(ctx, func(conn *pgx.Conn) error { return pg.Exec(ctx, conn, "promote", "SELECT pg_promote(false)") })
 }
+
+// stateOngoing is what pg_wal_replay_pause answers while the server is promoted:
+// object_not_in_prerequisite_state.
+const stateOngoing = "55000"
 
 func proved(dataDir string, timeline wal.Timeline, reached Reached) (Promoted, error) {
 	if timeline <= reached.Timeline {

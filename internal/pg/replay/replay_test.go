@@ -102,7 +102,7 @@ func TestReplayToEveryKindOfTargetThenPromote(t *testing.T) {
 			}
 			requireIsolated(t, c)
 			for range 2 {
-				promoted, err := replay.Promote(t.Context(), c, s.id, "postgres", reached)
+				promoted, err := replay.Promote(t.Context(), c, s.id, withTimeline(tt.target), "postgres", reached)
 				if err != nil || promoted.Timeline != 2 || promoted.Parent != 1 || promoted.Switch < reached.LSN {
 					t.Fatalf("Promote = %+v, %v", promoted, err)
 				}

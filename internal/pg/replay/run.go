@@ -42,10 +42,22 @@ type Options struct {
 // Run starts a configured cluster and follows it until it stands at the target.
 // Called again it follows the server that already runs, or starts it again:
 // PostgreSQL goes on from its last restart point. A cluster that was promoted
-// already is Refused. Errors: TargetMissed and WALGap say how far it came.
+// already is Refused. Errors: TargetMissed and WALGap say how far it came; Unavailable
+// when the server ended because nobody could say whether a file of WAL exists.
 func Run(ctx context.Context, c *cluster.Cluster, target Target, opts Options) (Reached, error) {
-	if err := target.check(); err != nil {
+	f, err := follow(ctx, c, target, opts)
+	if err != nil {
 		return Reached{}, err
+	}
+	err = pg.Poll(ctx, "replay to reach its target", pollInterval, f.look)
+	return f.reached, err
+}
+
+// follow starts a configured cluster, unless its server runs, and returns who watches
+// it. One that is not isolated is Refused: it would archive, and answer applications.
+func follow(ctx context.Context, c *cluster.Cluster, target Target, opts Options) (*follower, error) {
+	if err := target.check(); err != nil {
+		return nil, err
 	}
 	if opts.Superuser == "" {
 		opts.Superuser = "postgres"
@@ -53,16 +65,19 @@ func Run(ctx context.Context, c *cluster.Cluster, target Target, opts Options) (
 	f := &follower{cluster: c, target: target, opts: opts, server: c.Server(opts.Superuser), logFrom: c.LogSize()}
 	process, err := c.Process(ctx)
 	if err != nil {
-		return Reached{}, err
+		return nil, err
 	}
 	if process.Life == cluster.Running {
 		f.logFrom = 0 // it was started by an earlier call: its words are further up
+		return f, nil
+	}
+	if err := requireIsolated(c); err != nil {
+		return nil, err
 	}
 	if err := c.Start(ctx, cluster.StartOptions{}); err != nil {
-		return Reached{}, f.explain(ctx, err)
+		return nil, f.explain(ctx, err)
 	}
-	err = pg.Poll(ctx, "replay to reach its target", pollInterval, f.look)
-	return f.reached, err
+	return f, nil
 }
 
 type follower struct {
@@ -88,26 +103,43 @@ type state struct {
 }
 
 func (f *follower) look(ctx context.Context) (bool, error) {
-	var now state
-	err := f.server.Do(ctx, func(conn *pgx.Conn) error {
-		var err error
-		now, err = read(ctx, conn)
-		return err
-	})
-	if err != nil {
-		return false, f.stillAlive(ctx, err)
+	now, answered, err := f.state(ctx)
+	if err != nil || !answered {
+		return false, err
 	}
 	if !now.recovering {
 		return false, failure.New(failure.Refused, "%s is not recovering: it was promoted already", f.cluster.DataDir)
 	}
 	f.report(now)
+	stands, err := f.stands(ctx, now)
+	if stands {
+		f.arrive(now)
+	}
+	return stands, err
+}
+
+// state asks the server. Not answered without an error: it lives, and is not ready yet.
+func (f *follower) state(ctx context.Context) (now state, answered bool, err error) {
+	err = f.server.Do(ctx, func(conn *pgx.Conn) error {
+		var err error
+		now, err = read(ctx, conn)
+		return err
+	})
+	if err != nil {
+		return state{}, false, f.stillAlive(ctx, err)
+	}
+	return now, true, nil
+}
+
+// stands reports whether replay is at its target and paused there, and has it pause
+// where it is and no target does.
+func (f *follower) stands(ctx context.Context, now state) (bool, error) {
 	if !f.arrived(now) {
 		return false, f.pausedEarly(now)
 	}
 	if !now.paused {
 		return false, f.pause(ctx)
 	}
-	f.arrive(now)
 	return true, nil
 }
 

@@ -47,11 +47,12 @@ func TestRestoredCopyAdvancesNoPublisher(t *testing.T) {
 	publisher.Exec(t, "INSERT INTO t VALUES (5002)")
 
 	c := s.copyBackup(t)
-	reached, err := s.replay(t, c, replay.Target{Kind: replay.Latest, LSN: end})
+	latest := replay.Target{Kind: replay.Latest, LSN: end, Timeline: 1}
+	reached, err := s.replay(t, c, latest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := replay.Promote(t.Context(), c, s.id, "postgres", reached); err != nil {
+	if _, err := replay.Promote(t.Context(), c, s.id, latest, "postgres", reached); err != nil {
 		t.Fatal(err)
 	}
 	super := c.Server("postgres")

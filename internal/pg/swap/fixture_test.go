@@ -84,7 +84,7 @@ func restoreOf(t *testing.T, server *pgtest.Server, space, workspace string) *cl
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := replay.Promote(t.Context(), c, cluster.Of(identity), "postgres", reached); err != nil {
+	if _, err := replay.Promote(t.Context(), c, cluster.Of(identity), target, "postgres", reached); err != nil {
 		t.Fatal(err)
 	}
 	return c

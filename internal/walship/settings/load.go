@@ -115,6 +115,9 @@ func (s *Settings) validatePaths() error {
 	for field, path := range map[string]string{
 		"data_dir": s.DataDir, "socket": s.Socket, "worker": s.Worker, "spool.dir": s.Spool.Dir,
 	} {
+		if field == "worker" && path == "" && s.ReadOnly {
+			continue
+		}
 		if !filepath.IsAbs(path) || filepath.Clean(path) != path {
 			return failure.Invalid(field, "%.200q must be an absolute, clean path", path)
 		}

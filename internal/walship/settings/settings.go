@@ -22,6 +22,8 @@ type Settings struct {
 	// Socket is the daemon's unix socket, mode 0600.
 	Socket string `yaml:"socket"`
 	// Worker is the full binary that the small one becomes when no daemon answers.
+	// Absent, which a read-only host's may be: only the daemon has the keys, and a fetch
+	// waits until it is back.
 	Worker string `yaml:"worker"`
 	// ReadOnly marks an isolated restore: it never archives, tails or beats and
 	// needs no write credentials (L3).

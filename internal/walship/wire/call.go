@@ -37,10 +37,14 @@ func ParseCall(args []string) (Call, error) {
 	return c, nil
 }
 
-// Exit is the process exit code for the call's outcome.
+// Exit is the process exit code for the call's outcome. A call that cannot be read
+// exits as a fetch does: it may be a restore_command, to which PushExit's codes say
+// that the archive ends.
 func (c Call) Exit(err error) int {
-	if c.Request.Verb == Fetch {
+	switch c.Request.Verb {
+	case Push, Status, Serve:
+		return PushExit(err)
+	default:
 		return FetchExit(err)
 	}
-	return PushExit(err)
 }

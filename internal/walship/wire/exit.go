@@ -1,6 +1,11 @@
 package wire
 
-import "github.com/terragonlabs/holdfast/internal/failure"
+import (
+	"runtime/debug"
+	"syscall"
+
+	"github.com/terragonlabs/holdfast/internal/failure"
+)
 
 // Exit codes of fetch, as PostgreSQL reads them: 1 is the normal end of the
 // archive, and above 125 recovery aborts instead of ending early and opening
@@ -21,6 +26,14 @@ func Guard(do func() error) (err error) {
 		}
 	}()
 	return do()
+}
+
+// AbortOnCrash makes a crash that no Guard sees, such as a panic beside the call or
+// memory that ran out, end the process by SIGABRT, at which recovery aborts. No core is
+// left: it would lie in the data directory, with session keys in it.
+func AbortOnCrash() {
+	debug.SetTraceback("crash")
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // lowering one's own limit is always allowed
 }
 
 // PushExit is the exit code of push: 0 archived, anything else below 126 means
