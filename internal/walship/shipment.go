@@ -54,6 +54,7 @@ func newShipment(t *tail, where position) *shipment {
 func (s *shipment) end() {
 	s.shipper.done.Wait()
 	t := s.tail
+	t.meter.ended()
 	t.reached, t.settled = position{timeline: s.tli, from: s.start}, s.oldest()
 	if t.settled.IsZero() {
 		t.settled = s.since

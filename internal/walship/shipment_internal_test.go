@@ -184,3 +184,28 @@ func TestFirstBytesAreAsOldAsTheLastSessionLeftThem(t *testing.T) {
 		t.Errorf("of nothing: since %s", got)
 	}
 }
+
+// Between sessions nobody knows how much the server has written.
+func TestLagIsUnknownWhileTheServerIsNotAsked(t *testing.T) {
+	t.Parallel()
+	stream, where := sinceTail(t)
+	lag := func() int64 { return stream.meter.snapshot(time.Now()).TailLagBytes }
+	if lag() != -1 {
+		t.Errorf("before a session: %d bytes", lag())
+	}
+	s := newShipment(stream, where)
+	if lag() != 100 {
+		t.Errorf("where the server has written 100 bytes that stores lack: %d bytes", lag())
+	}
+	if err := s.take(message{start: where.from, end: where.flushed + 50, data: make([]byte, 100)}); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(100)
+	if lag() != 50 {
+		t.Errorf("where 50 bytes are still to come: %d bytes", lag())
+	}
+	s.end()
+	if lag() != -1 {
+		t.Errorf("after a session: %d bytes", lag())
+	}
+}

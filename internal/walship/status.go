@@ -25,7 +25,7 @@ type Status struct {
 	TailTimeline    wal.Timeline  `json:"tail_timeline,omitzero"`
 	TailReceived    wal.LSN       `json:"tail_received,omitzero"` // flushed by the server and received
 	TailShipped     wal.LSN       `json:"tail_shipped,omitzero"`  // all before is held by the stores that archive.require asks for
-	TailLagBytes    int64         `json:"tail_lag_bytes"`         // written by the server, as far as it said, and not shipped
+	TailLagBytes    int64         `json:"tail_lag_bytes"`         // written by the server and not shipped; -1: unknown, while the tail rests or is down
 	TailLag         time.Duration `json:"tail_lag_ns"`            // how old the oldest byte not shipped may be
 	HeartbeatSeq    uint64        `json:"heartbeat_seq"`          // newest acknowledged by the database
 	HeartbeatAt     time.Time     `json:"heartbeat_at,omitzero"`
@@ -43,7 +43,7 @@ type meter struct {
 	mu     sync.Mutex
 	status Status
 	oldest time.Time // when the oldest unshipped byte was received, or may have been written
-	end    wal.LSN   // how far the server said it has written
+	end    wal.LSN   // how far the server said it has written; 0 while it is not asked
 	gap    gap       // zero: all before what was shipped is held
 }
 
@@ -53,6 +53,13 @@ func (m *meter) begin(where position, since time.Time) {
 	defer m.mu.Unlock()
 	m.status.TailShipped, m.status.TailReceived = where.from, where.from
 	m.end, m.oldest = where.flushed, since
+}
+
+// ended notes that the server says no more.
+func (m *meter) ended() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.end = 0
 }
 
 // wrote notes how far the server has written.
@@ -88,8 +95,9 @@ func (m *meter) snapshot(now time.Time) Status {
 	if m.gap.open() {
 		status.TailShipped, oldest = m.gap.from, m.gap.since
 	}
-	if end := max(m.end, status.TailReceived); end > status.TailShipped {
-		status.TailLagBytes = int64(end - status.TailShipped)
+	status.TailLagBytes = -1
+	if m.end > 0 {
+		status.TailLagBytes = int64(max(m.end, status.TailReceived, status.TailShipped) - status.TailShipped)
 	}
 	if !oldest.IsZero() {
 		status.TailLag = now.Sub(oldest)
