@@ -1,13 +1,16 @@
 package activities_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/terragonlabs/holdfast/activities/clock"
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/activities/postgres"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/failure/boundary"
+	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/file"
 	"github.com/terragonlabs/holdfast/internal/warrant/warranttest"
 )
@@ -77,4 +80,67 @@ func TestHostAsksTheStores(t *testing.T) {
 	story := next
 	story.Issued = time.Now().Add(-48 * time.Hour)
 	require(story, 3, failure.Refused, failure.Unavailable)
+}
+
+// TestStoresDownInTurn: one run had its lease in one store only, and ended; now that
+// store is down, and the next run's lease is in the other. The host obeys the next one
+// all the same, since it named the token that the run before had, and never the run
+// before again.
+func TestStoresDownInTurn(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	ended := h.story(t)
+	h.server.Kill(t)
+	next := ended
+	next.Run = "recover/booking-desk/run-2"
+	stores := slices.Clone(h.work.Stores)
+	down := twoStores(t)
+	for _, s := range down {
+		if err := s.(*file.Store).Close(); err != nil { //nolint:forcetypeassert // made by twoStores
+			t.Fatal(err)
+		}
+	}
+	control := &evidence.Activities{}
+	partial := func(run string) evidence.Lease {
+		t.Helper()
+		service := h.work.Plan.Databases[0].Service
+		told, err := (&clock.Activities{StateDir: h.work.StateDir}).Read(t.Context(), clock.Question{Lease: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease, err := control.AcquireLease(t.Context(), evidence.AcquireIn{Service: service, Holder: run, TTL: time.Hour, Partial: true, Obeyed: told.Obeyed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lease
+	}
+	act := func(story warranttest.Story, token uint64, want failure.Class) {
+		t.Helper()
+		story.Token = token
+		if fence, lift := h.ordered(t, story); fence != want || lift != want {
+			t.Errorf("%s, token %d: fence %q, lift %q; want %q", story.Run, token, fence, lift, want)
+		}
+	}
+	h.work.Stores = []store.Store{stores[0], down[1]}
+	control.Stores = h.work.Stores
+	first := partial(ended.Run)
+	act(ended, first.Token, "")
+	if _, err := control.ReleaseLease(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	h.work.Stores = []store.Store{down[0], stores[1]}
+	control.Stores = h.work.Stores
+	second := partial(next.Run)
+	act(next, second.Token, "")
+	act(ended, first.Token, failure.Unsafe)
+	h.work.Stores = stores // both are back, with one lease each
+	act(next, second.Token, "")
+	act(ended, first.Token, failure.Unsafe)
+	control.Stores = stores
+	if _, err := control.ReleaseLease(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	if third := h.lease(t, "recover/booking-desk/run-3"); third.Token <= second.Token {
+		t.Errorf("with both stores the next token is %d, after %d", third.Token, second.Token)
+	}
 }

@@ -39,6 +39,7 @@ type Config struct {
 // Set holds the activities of one process. Fields it was not given the means for
 // are nil, and are not registered.
 type Set struct {
+	Clock     *clock.Activities
 	Planning  *planning.Activities
 	Catalog   *catalog.Activities
 	Evidence  *evidence.Activities
@@ -71,6 +72,7 @@ func (s *Set) fill(c Config) error {
 	if err != nil {
 		return err
 	}
+	s.Clock = &clock.Activities{StateDir: c.StateDir}
 	s.Planning = planning.New(c.Plan)
 	s.Catalog = catalog.New(c.Plan, s.Stores, trust)
 	s.Evidence = &evidence.Activities{Stores: s.Stores}
@@ -145,7 +147,7 @@ func (s *Set) Control(r Registry) {
 
 // OnHost registers what must run on this process's host.
 func (s *Set) OnHost(r Registry) {
-	r.RegisterActivityWithOptions(&clock.Activities{}, activity.RegisterOptions{Name: clock.Prefix})
+	r.RegisterActivityWithOptions(s.Clock, activity.RegisterOptions{Name: clock.Prefix})
 	r.RegisterActivityWithOptions(s.Routing, activity.RegisterOptions{Name: routing.Prefix})
 	if s.Postgres != nil {
 		r.RegisterActivityWithOptions(s.Postgres, activity.RegisterOptions{Name: postgres.Prefix})

@@ -7,6 +7,7 @@ import (
 	"github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/warrant/guard"
 )
 
 // undoTTL is how long an undo by hand keeps runs out, should it die.
@@ -21,6 +22,9 @@ func (u undoing) holder(run evidence.Run) string {
 // hosts refuse whoever held it before. Forced, it takes it from whoever has it.
 func (u undoing) hold(ctx context.Context, stores []store.Store, out pendingUndos) (lease evidence.Lease, release func() error, err error) {
 	in := evidence.AcquireIn{Service: u.leaseName(), Holder: u.holder(out.Run), TTL: undoTTL}
+	if in.Obeyed, err = (guard.Guard{Dir: u.stateDir}).Newest(in.Service); err != nil {
+		return lease, nil, err
+	}
 	a := &evidence.Activities{Stores: stores}
 	if u.force && !out.Lease.Free {
 		lease, err = evidence.TakeOver(ctx, stores, in)

@@ -101,6 +101,9 @@ type AcquireIn struct {
 	// Partial leaves stores that do not answer out of the count. Only a person may
 	// decide this: two runs that each see another store could then both act.
 	Partial bool `json:"partial,omitempty"`
+	// Obeyed is the newest token that a host acted under: unless the holder has that
+	// itself, the lease gets a higher one. 0: no host is known to have acted.
+	Obeyed uint64 `json:"obeyed,omitempty"`
 }
 
 // RenewIn asks for a lease to be renewed for the Number-th time.

@@ -110,7 +110,7 @@ func TakeOver(ctx context.Context, stores []store.Store, in AcquireIn) (Lease, e
 		return Lease{}, err
 	}
 	return a.claimEverywhere(ctx, Lease{
-		Service: in.Service, Holder: in.Holder, Token: state.NextToken, TTL: in.TTL, Lost: ballot.Lost,
+		Service: in.Service, Holder: in.Holder, Token: state.Above(in.Obeyed), TTL: in.TTL, Lost: ballot.Lost,
 	}, "acquire.json", true)
 }
 
@@ -142,7 +142,7 @@ func (a *Activities) acquire(ctx context.Context, in AcquireIn) (Lease, error) {
 	if in.Partial {
 		ballot.Lost = silent(ballot.Views)
 	}
-	token, err := tokenFor(ballot, in.Holder)
+	token, err := tokenFor(ballot, in)
 	if failure.Is(err, failure.Unavailable) && len(ballot.Lost) < len(a.Stores) {
 		return Lease{}, onYourWord(err)
 	}
@@ -165,16 +165,16 @@ func onYourWord(err error) error {
 }
 
 // tokenFor returns the token that holder may claim: its own live one, so that a
-// claim that was cut short is completed, or the next one when nobody can hold the
-// lease.
-func tokenFor(ballot recovery.Ballot, holder string) (uint64, error) {
+// claim that was cut short is completed, or the next one that hosts obey when nobody can
+// hold the lease.
+func tokenFor(ballot recovery.Ballot, in AcquireIn) (uint64, error) {
 	state, err := ballot.State()
 	if err != nil {
 		return 0, err
 	}
 	for _, view := range ballot.Views {
 		for _, r := range view.Records {
-			if r.Token+1 == state.NextToken && r.Holder == holder && live(r, view) {
+			if r.Token+1 == state.NextToken && r.Holder == in.Holder && live(r, view) {
 				return r.Token, nil
 			}
 		}
@@ -183,7 +183,7 @@ func tokenFor(ballot recovery.Ballot, holder string) (uint64, error) {
 		return 0, failure.New(failure.Refused, "the lease is not free: %s %s", state.Holder, state.Why).
 			WithHint("see who holds it: starter status; it ends at %s", state.Expires.UTC().Format(time.RFC3339))
 	}
-	return state.NextToken, nil
+	return state.Above(in.Obeyed), nil
 }
 
 // confirm looks again after the claim is written, since it may have taken any time and

@@ -59,7 +59,11 @@ func (w *leaseWorld) one(of string) int {
 
 func (w *leaseWorld) acquire(a *actor) {
 	highest := w.highest
-	lease, err := a.activities().AcquireLease(w.t.Context(), stored.AcquireIn{Service: "db", Holder: a.name, TTL: leaseTTL})
+	in := stored.AcquireIn{Service: "db", Holder: a.name, TTL: leaseTTL}
+	if w.toss("a host obeyed what no store says", 3) {
+		in.Obeyed = w.highest + uint64(w.one("a higher token"))
+	}
+	lease, err := a.activities().AcquireLease(w.t.Context(), in)
 	if err != nil {
 		w.refused(err, failure.Refused, failure.Unavailable, failure.Unsafe)
 		a.lease, a.granted = stored.Lease{}, false // whoever asks has nothing to act under until the answer

@@ -19,7 +19,9 @@ import (
 // holders cannot exist. A store is asked by its own clock; hosts' clocks are
 // never compared. A new holder puts the next token, and only when nobody can
 // hold the highest one any more. Whoever sees a higher token than its own
-// anywhere has lost the lease for good, live or not: that is the fence.
+// anywhere has lost the lease for good, live or not: that is the fence. Hosts remember
+// the highest they acted under; where that is above every token the stores show, the next
+// is above it too (LeaseState.Above).
 //
 // A store that is gone would block two-store plans. People may declare it lost,
 // which takes it out of the count. That is a decision with a risk, since two runs

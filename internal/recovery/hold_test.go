@@ -98,13 +98,28 @@ func (w *leaseWorld) take(t *rapid.T, host string) {
 	if err != nil || !state.Free {
 		return
 	}
-	w.tokens[host] = state.NextToken
+	token := state.Above(rapid.Uint64Range(0, 40).Draw(t, "obeyed by a host"))
+	w.tokens[host] = token
 	for i := range w.stores {
-		taken := slices.ContainsFunc(w.stores[i].Records, func(r recovery.LeaseRecord) bool { return r.Token == state.NextToken })
+		taken := slices.ContainsFunc(w.stores[i].Records, func(r recovery.LeaseRecord) bool { return r.Token == token })
 		if !taken && rapid.IntRange(0, 4).Draw(t, "put reaches the store") > 0 {
 			now := w.now.Add(w.offset[i])
-			w.stores[i].Records = append(w.stores[i].Records, recovery.LeaseRecord{Token: state.NextToken, Holder: host, Acquired: now, Expires: now.Add(time.Minute)})
+			w.stores[i].Records = append(w.stores[i].Records, recovery.LeaseRecord{Token: token, Holder: host, Acquired: now, Expires: now.Add(time.Minute)})
 		}
+	}
+}
+
+func TestTokenAboveWhatHostsObeyed(t *testing.T) {
+	t.Parallel()
+	for obeyed, want := range map[uint64]uint64{
+		0: 5, 4: 5, 5: 6, 9: 10, 5 + 1<<20 - 1: 5 + 1<<20, 5 + 1<<20: 5, math.MaxUint64 - 1: 5, math.MaxUint64: 5,
+	} {
+		if got := (recovery.LeaseState{NextToken: 5}).Above(obeyed); got != want {
+			t.Errorf("a host obeyed %d: %d, want %d", obeyed, got, want)
+		}
+	}
+	if got := (recovery.LeaseState{NextToken: math.MaxUint64}).Above(math.MaxUint64); got != math.MaxUint64 {
+		t.Errorf("behind the last token comes %d", got)
 	}
 }
 

@@ -1,6 +1,9 @@
 package recovery
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // LeaseRecord is one attempt to hold a lease, as one store has it. Records are
 // created by conditional put under their token, so a store has at most one per
@@ -34,4 +37,19 @@ type LeaseState struct {
 	Free      bool      `json:"free"`             // a new holder may try NextToken
 	Expires   time.Time `json:"expires,omitzero"` // earliest over the quorum
 	Why       string    `json:"why"`
+}
+
+// maxUnseen bounds how many tokens stores that do not answer may have beyond the others.
+const maxUnseen = 1 << 20
+
+// Above returns the token that a new holder must put where a host says that it acted
+// under a token. Hosts obey no token twice, and the stores that answer may lack the
+// newest: it was taken while they were down. A greater token than the next is as good as
+// that to everybody else. What a host claims that is too far ahead is not believed: it
+// could use the tokens up.
+func (s LeaseState) Above(obeyed uint64) uint64 {
+	if obeyed < s.NextToken || obeyed == math.MaxUint64 || obeyed-s.NextToken >= maxUnseen {
+		return s.NextToken
+	}
+	return obeyed + 1
 }

@@ -32,6 +32,7 @@ type Carried struct {
 
 	Declared  *declared    `json:"declared,omitempty"`
 	Lease     stored.Lease `json:"lease"`
+	Obeyed    uint64       `json:"obeyed,omitempty"` // newest token that a host acted under, as asked
 	Renewals  int          `json:"renewals,omitempty"`
 	LeaseLost string       `json:"lease_lost,omitempty"`
 	Undos     []undo       `json:"undos,omitempty"`

@@ -25,7 +25,8 @@ type Clock struct {
 //
 // A clock that is off by more than the plan's clock.max_offset, whatever the
 // uncertainty, is a finding. One that may or may not be, or that could not be asked,
-// is noted as unknown. A run that continues as new does not ask again.
+// is noted as unknown. A run that continues as new does not ask again. The host says
+// besides which lease it obeyed last, for takeLease.
 func (rb *Run) CompareClock(host, queue string) (wait func() error) {
 	if !comparesClocks(rb.ctx) || rb.clockOf(host) != nil {
 		return func() error { return nil }
@@ -43,11 +44,12 @@ func (rb *Run) CompareClock(host, queue string) (wait func() error) {
 
 func (rb *Run) readClock(host, queue string) Clock {
 	asked := rb.Now()
-	reading, err := Do(rb, "Read the clock of "+host, clock.Ref.Read, clock.Question{Host: host, Asked: asked}, Glance, On(queue), Advisory())
+	reading, err := Do(rb, "Read the clock of "+host, clock.Ref.Read, clock.Question{Host: host, Asked: asked, Lease: rb.leaseName()}, Glance, On(queue), Advisory())
 	heard := rb.Now()
 	if err != nil {
 		return Clock{Host: host, Unknown: err.Error()}
 	}
+	rb.book.Obeyed = max(rb.book.Obeyed, reading.Obeyed)
 	half := heard.Sub(asked) / 2
 	return Clock{Host: host, Offset: reading.At.Sub(asked.Add(half)), Uncertainty: half}
 }

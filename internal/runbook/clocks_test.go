@@ -20,12 +20,13 @@ import (
 
 // Watch is a host whose clock is off by a known amount.
 type Watch struct {
-	off time.Duration
-	err error
+	off    time.Duration
+	err    error
+	obeyed map[string]uint64 // tokens that the host acted under, by lease
 }
 
 func (w *Watch) Read(_ context.Context, in clock.Question) (clock.Reading, error) {
-	return clock.Reading{At: in.Asked.Add(w.off)}, boundary.Out(w.err)
+	return clock.Reading{At: in.Asked.Add(w.off), Obeyed: w.obeyed[in.Lease]}, boundary.Out(w.err)
 }
 
 // Compare is a runbook that looks at one clock.
@@ -89,4 +90,39 @@ func TestClocksAreHeldAgainstThePlan(t *testing.T) {
 			require.True(t, strings.HasPrefix(said[0], c.says), said[0])
 		})
 	}
+}
+
+// Drilled is a runbook that looks at one clock and then takes the lease.
+func Drilled(ctx workflow.Context, in Input) (Result, error) {
+	rb, err := runbook.Open(ctx, runbook.Spec{Incident: "INC-1", Plan: in.Plan, Mode: runbook.Drill})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := rb.Enter("look"); err != nil {
+		return Result{}, err
+	}
+	if err = rb.CompareClock("door", "")(); err == nil {
+		err = rb.Declare()
+	}
+	var result Result
+	result.Summary, err = rb.Close(err)
+	return result, err
+}
+
+// TestLeaseIsAboveWhatHostsObeyed: the lease's token is one that a host will obey, which
+// acted under tokens that the stores do not have.
+func TestLeaseIsAboveWhatHostsObeyed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.env.RegisterWorkflow(Drilled)
+	b.env.RegisterActivityWithOptions(&Watch{obeyed: map[string]uint64{"drill/house": 7, "house": 99}}, activity.RegisterOptions{Name: clock.Prefix})
+	b.env.ExecuteWorkflow(Drilled, b.in)
+	require.NoError(t, b.env.GetWorkflowError())
+	for _, e := range b.entries().Entries {
+		if e.Kind == evidence.LeaseTaken {
+			require.Equal(t, "8", e.Value("token"))
+			return
+		}
+	}
+	t.Error("the run took no lease")
 }

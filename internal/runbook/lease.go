@@ -23,9 +23,10 @@ const (
 // takeLease takes the service's lease as a step. When too few stores answer, the
 // step fails, and a person may skip it: the run then takes the lease in those
 // stores that answer, on that person's word, and the timeline says so. If none
-// does it acts without.
+// does it acts without. The token is higher than any that a host named which was asked
+// for its clock: stores that were down when that was taken do not know it.
 func (rb *Run) takeLease() error {
-	in := stored.AcquireIn{Service: rb.leaseName(), Holder: rb.holder(), TTL: leaseTTL}
+	in := stored.AcquireIn{Service: rb.leaseName(), Holder: rb.holder(), TTL: leaseTTL, Obeyed: rb.book.Obeyed}
 	known := rb.book.Lease.Token != 0
 	lease, err := Do(rb, "Take the lease on "+in.Service, stored.Ref.AcquireLease, in, Announce)
 	if err != nil || known {

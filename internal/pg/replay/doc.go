@@ -14,4 +14,12 @@
 // time of the last commit) for the caller to compare with what was asked, and
 // fails with TargetMissed or WALGap, saying how far it came, when recovery ended
 // early.
+//
+// # Nobody knows
+//
+// A restore_command that cannot tell whether a file exists must exit above 125: anything
+// less but 0 is "absent" to PostgreSQL, which ends recovery there, or takes a timeline for
+// free. Above, the server ends instead (Unavailable), and nothing is lost: signal file,
+// settings and target are as they were. Run and Promote, called again, start it and go on
+// to the same place; only there does Promote ask for the promotion.
 package replay

@@ -125,7 +125,7 @@ func (g Guard) inOrder(known memory, w warrant.Warrant, service string) error {
 			WithHint("see who acts now: starter status; what an older run left is taken back with: starter undo. If the stores were replaced by empty ones, remove %s", g.path(service, ".json"))
 	case w.Token == known.Token && w.Token != 0 && w.Holder != known.Holder:
 		return failure.New(failure.Unsafe, "token %d of the lease on %s belongs to %q, not to %q", w.Token, service, known.Holder, w.Holder).
-			WithHint("see who acts now: starter status")
+			WithHint("see who acts now: starter status. Where %q has ended, starter resolve --abort, and start the run again with this host's worker up: it takes a higher token then", known.Holder)
 	}
 	return nil
 }

@@ -40,6 +40,13 @@ func (m *memory) accept(proofs []string) {
 	m.Accepted = m.Accepted[max(0, len(m.Accepted)-maxAccepted):]
 }
 
+// Newest returns the newest token of the lease on a service that this host acted under;
+// 0: none. Whoever takes the lease next must have a higher one for this host to obey.
+func (g Guard) Newest(service string) (token uint64, err error) {
+	m, err := g.read(service)
+	return m.Token, err
+}
+
 // read returns the memory of a service. One that is damaged is an error: a host
 // that forgets would obey an old lease again.
 func (g Guard) read(service string) (memory, error) {
