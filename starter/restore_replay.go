@@ -57,8 +57,8 @@ func (r *restoring) replay(ctx context.Context) error {
 }
 
 // feed brings the server to its target while its WAL is served. One that an earlier
-// call left running may give up meanwhile, since nobody served it after that call
-// was killed: it is started again.
+// call left running may have ended meanwhile, where a store did not answer that call: it
+// is started again.
 func (r *restoring) feed(ctx context.Context, c *cluster.Cluster, config replay.Config) error {
 	found, err := c.Process(ctx)
 	if err != nil {

@@ -157,6 +157,7 @@ func TestL29RecoveryWaitsForItsFeed(t *testing.T) {
 	behind := size.Name(size.SegmentAt(1, r.latest.LSN))
 	r.latest.LSN += wal.LSN(size) // replay stands still there, and is to pause
 	r.killedAt(t, behind, run)
+	must(t, r.Stop(t.Context(), r.id, cluster.StopOptions{})) // one that waits can be stopped, and goes on as well
 	_, end := r.feed(t, never)
 	must(t, run(t.Context()))
 	end()

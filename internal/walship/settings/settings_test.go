@@ -44,10 +44,20 @@ func TestParseReadsJSON(t *testing.T) {
 	}
 }
 
+// TestParseWithoutWorker: only what never archives may do without one.
+func TestParseWithoutWorker(t *testing.T) {
+	t.Parallel()
+	s, err := settings.Parse([]byte(strings.Replace(minimal, "worker: /usr/bin/worker", "read_only: true", 1)))
+	if err != nil || s.Worker != "" {
+		t.Errorf("got worker %q, %v", s.Worker, err)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ from, to, say string }{
 		"unknown key":       {"worker:", "werker:", "werker"},
+		"no worker":         {"worker: /usr/bin/worker", "", "worker"},
 		"relative path":     {"/run/wal.sock", "wal.sock", "socket"},
 		"path not clean":    {"/var/lib/pg", "/var/lib/../pg", "data_dir"},
 		"long socket":       {"/run/wal.sock", "/" + strings.Repeat("s", 120), "socket"},
