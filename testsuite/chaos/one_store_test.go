@@ -11,9 +11,7 @@ import (
 	"testing"
 	"time"
 
-	stored "github.com/terragonlabs/holdfast/activities/evidence"
 	"github.com/terragonlabs/holdfast/internal/approval"
-	"github.com/terragonlabs/holdfast/internal/binding"
 	"github.com/terragonlabs/holdfast/internal/report"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 	"github.com/terragonlabs/holdfast/testsuite/scenario"
@@ -25,13 +23,13 @@ import (
 // the damage until after the run's end. What cannot be done without it is put to
 // people, in words that name it and the next command; everything else goes on with
 // the other store, commands and a worker that start meanwhile included. Once it is back
-// it gets what it lacks.
+// it gets what it lacks. The stores are down one after the other: of the lease on the
+// service, each has tokens that the other has not.
 func TestOneStoreDownForAWholeRecovery(t *testing.T) {
 	for _, server := range []string{stack.StoreS3, stack.StoreGCS} {
 		t.Run(server, func(t *testing.T) {
 			b := shared(t)
 			b.requireRepaired(t)
-			b.leaseInBoth(t)
 			down := b.storeOf(t, server)
 			c := b.copies(t)
 			b.net.Way(server).Refuse()
@@ -60,22 +58,6 @@ func TestOneStoreDownForAWholeRecovery(t *testing.T) {
 					issue, made.Set.ID))
 		})
 	}
-}
-
-// leaseInBoth takes the service's lease and gives it back, as any run does that has both
-// stores: one that has only the other cannot know the token that the last one had in
-// this, and hosts obey no token twice.
-func (b *bed) leaseInBoth(t *testing.T) {
-	t.Helper()
-	stores, closeAll, err := binding.Stores(b.ctx, b.Plan)
-	must(t, err)
-	defer closeAll() //nolint:errcheck // all is written
-	record := &stored.Activities{Stores: stores}
-	service := strings.TrimPrefix(b.WorkflowID(), databasecorruption.WorkflowID(""))
-	lease, err := record.AcquireLease(b.ctx, stored.AcquireIn{Service: service, Holder: "both stores", TTL: time.Minute})
-	must(t, err)
-	_, err = record.ReleaseLease(b.ctx, lease)
-	must(t, err)
 }
 
 // storeOf is the plan's name of a store by its server.
