@@ -69,8 +69,9 @@ type campaign struct {
 	err  error
 }
 
-// start lets the faults strike until the last one, or ctx ends.
-func (c *campaign) start(ctx context.Context) {
+// start lets the faults strike until the last one, or ctx ends. One that cannot be
+// made, or not be ended, ends the test: what is broken by the test itself proves nothing.
+func (c *campaign) start(ctx context.Context, end context.CancelFunc) {
 	c.done = make(chan struct{})
 	go func() {
 		defer close(c.done)
@@ -85,6 +86,7 @@ func (c *campaign) start(ctx context.Context) {
 				c.mu.Lock()
 				c.err = err
 				c.mu.Unlock()
+				end()
 				return
 			}
 		}
@@ -123,6 +125,14 @@ func (c *campaign) over() bool {
 // tries is how often one thing may fail in a row while faults go on.
 const tries = 20
 
+// struck ends the test when a fault could not be made or ended.
+func (c *campaign) struck() {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	must(c.t, c.err)
+}
+
 // persist tries again what a fault made fail, as a person or cron does, once it is
 // whole and the database answers.
 func (c *campaign) persist(what string, do func() error) {
@@ -132,6 +142,7 @@ func (c *campaign) persist(what string, do func() error) {
 		if err == nil {
 			return
 		}
+		c.struck()
 		c.t.Logf("%5.1fs %s, try %d: %v", time.Since(c.b.begun).Seconds(), what, try, err)
 		if try == tries {
 			c.t.Fatalf("%s failed %d times: %v", what, try, err)
@@ -151,13 +162,11 @@ func TestCampaign(t *testing.T) {
 	b.ctx = ctx
 	c := &campaign{b: b, t: t, list: draws(seed, count)}
 	fmt.Fprintf(os.Stderr, "campaign: seed %d, %d faults\n", seed, count)
-	c.start(ctx)
+	c.start(ctx, cancel)
 	rounds := 0
 	for ; !c.over() || rounds == 0; rounds++ {
 		c.round([]scenario.Kind{scenario.Delete, scenario.Bytes, scenario.Drop}[rounds%3])
-		c.mu.Lock()
-		must(t, c.err)
-		c.mu.Unlock()
+		c.struck()
 		if t.Failed() {
 			t.Fatalf("seed %d broke in round %d", seed, rounds+1)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
@@ -140,7 +141,19 @@ func (w *Way) remake(faults ...toxic) error {
 			return failure.Wrap(failure.Internal, err, "add %s to the proxy before %s", one.Type, w.name)
 		}
 	}
-	return failure.Wrap(failure.Unavailable, w.proxy.Start(), "start the proxy before %s", w.name)
+	return failure.Wrap(failure.Unavailable, w.listenAgain(), "start the proxy before %s", w.name)
+}
+
+// portWait is how long another program may use the port while the proxy is remade.
+const portWait = 10 * time.Second
+
+func (w *Way) listenAgain() error {
+	for deadline := time.Now().Add(portWait); ; time.Sleep(100 * time.Millisecond) {
+		err := w.proxy.Start()
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func (w *Way) fault(faults ...toxic) error {
