@@ -129,25 +129,6 @@ func TestRetriedSegmentHasOneSealing(t *testing.T) {
 	}
 }
 
-// What a killed process left in one store, and noted nowhere, goes to the other as it is.
-func TestForgottenSegmentIsCopiedAsItIs(t *testing.T) {
-	t.Parallel()
-	box := newSteadyBox(t)
-	name := box.segments(t, 1, 1)[0]
-	box.switches[1].cut.Store(true)
-	archiver := box.archiver(t)
-	push(t, archiver, name)
-	archiver.Close()
-	if err := os.RemoveAll(box.opts.Settings.Spool.Dir); err != nil {
-		t.Fatal(err)
-	}
-	archiver = box.archiver(t)
-	push(t, archiver, name)
-	box.switches[1].cut.Store(false)
-	repair(t, archiver, "far")
-	box.wantSame(t, 1)
-}
-
 // With require: all a store that is down stops the archive: that is said once, stands
 // until it is over, and what the others took is brought to it.
 func TestRequireAllSaysThatItWaits(t *testing.T) {

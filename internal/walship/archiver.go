@@ -116,10 +116,14 @@ func (a *Archiver) copies() int {
 // owed returns the segments that wait in the spool for more stores than
 // archive.require lets do without.
 func (a *Archiver) owed() []wal.Segment {
+	return a.segmentsOf(slices.DeleteFunc(a.spool.all(), func(e entry) bool { return len(a.shelves)-len(e.Lacking) >= a.copies() }))
+}
+
+func (a *Archiver) segmentsOf(entries []entry) []wal.Segment {
 	var list []wal.Segment
-	for _, e := range a.spool.all() {
+	for _, e := range entries {
 		obj, err := a.place.parse(e.Key)
-		if err == nil && obj.File.Kind == wal.FileSegment && len(a.shelves)-len(e.Lacking) < a.copies() {
+		if err == nil && obj.File.Kind == wal.FileSegment {
 			list = append(list, obj.File.Segment)
 		}
 	}
@@ -130,12 +134,12 @@ func (a *Archiver) owed() []wal.Segment {
 // PostgreSQL was told are archived exist in the spool alone. Those it was not told of
 // have their .ready file yet; where that cannot be seen, they count as told.
 func (a *Archiver) warnSpoolOnly() {
-	owed := a.owed()
-	if len(owed) == 0 {
+	alone := a.segmentsOf(a.spool.onlyHere(len(a.shelves)))
+	if len(alone) == 0 {
 		return
 	}
 	waiting, _ := unarchived(a.settings)
-	for _, seg := range owed {
+	for _, seg := range alone {
 		if !slices.Contains(waiting, seg) {
 			a.report.raise(EventSpoolOnly, "", a.place.size.Name(seg), spoolOnly)
 			return

@@ -35,23 +35,19 @@ type sealed struct {
 	opts store.PutOptions // size and checksums, taken once for all stores
 }
 
-// sealing seals a parcel when the first store needs it.
+// sealing seals a parcel when the first store, or the spool, needs it.
 type sealing struct {
-	get  func() (sealed, error) // once, whoever calls
-	made atomic.Bool            // it was called
+	get func() (sealed, error) // once, whoever calls
 }
 
 func newSealing(seal func() ([]byte, error)) *sealing {
-	s := new(sealing)
-	s.get = sync.OnceValues(func() (sealed, error) {
-		defer s.made.Store(true)
+	return &sealing{get: sync.OnceValues(func() (sealed, error) {
 		body, err := seal()
 		if err != nil {
 			return sealed{}, err
 		}
 		return sealed{body, store.Describe(body)}, nil
-	})
-	return s
+	})}
 }
 
 // ready wraps bytes that are sealed already: a parcel out of the spool.

@@ -21,9 +21,9 @@
 //
 // Push twice is success; push of other content is failure.Exists. A push that
 // died half-way left nothing, a spool entry, or an object that the next push
-// finds; what waits is brought to the other stores as it was sealed. Only a process
-// that dies between two stores, both of which the next push reaches, leaves two
-// sealings of the same bytes, as may a tail piece that is tried again: readers take
+// finds; what waits is brought to the other stores as it was sealed. A process that
+// dies between two stores, or loses its spool, leaves two sealings of the same bytes
+// once they are pushed again, as may a tail piece that is tried again: readers take
 // either. WAL of another cluster is refused by its page header, and by the system
 // identifier in the key. Tail pieces may overlap after a crash; recovery opens all
 // that lie in what it uses, and two that differ in a byte stop it, named with their
@@ -41,7 +41,9 @@
 //
 // # What a store cannot do
 //
-// Objects are not signed, so who can write to one store can put anything there. An
+// Objects are not signed, so who can write to one store can put anything there. Nothing
+// of one store is brought to another that is not, by its digest, what this host sealed:
+// what differs is the alarm conflict, and the store that lacks it is still owed it. An
 // object of a size that nothing of its name can have is none, for listings, proofs and
 // fetches alike; no read takes more than the kind of object may have. A tail piece that
 // one store has and every other has not, and in which nothing shows that it was sealed

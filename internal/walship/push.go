@@ -200,19 +200,19 @@ func (a *Archiver) holdOrSpool(p parcel, out outcome) error {
 	return errSpoolOnly
 }
 
-// keep puts into the spool what stores lack, with the bytes where no store holds
-// them. Bytes that were not sealed now are in a store, under a sealing of their own.
+// keep puts into the spool what stores lack, with the bytes: another store's copy may be
+// another sealing, or none of ours. What the spool has already is not sealed again.
 func (a *Archiver) keep(p parcel, out outcome) error {
 	e := entry{Key: p.key, Versions: p.versions, Lacking: out.lacking, Queued: time.Now().UTC()}
 	elsewhere := len(out.held) > 0
-	if elsewhere && !p.seal.made.Load() {
-		return a.spool.add(e, nil, elsewhere)
+	known, err := a.spool.owe(e, elsewhere)
+	if !known {
+		var parcel sealed
+		if parcel, err = p.seal.get(); err == nil {
+			err = a.spool.add(e, parcel.body, elsewhere)
+		}
 	}
-	parcel, err := p.seal.get()
 	if err != nil {
-		return err
-	}
-	if err := a.spool.add(e, parcel.body, elsewhere); err != nil {
 		return err
 	}
 	if _, left := a.spool.persist(); left == 0 {

@@ -66,7 +66,7 @@ func (a *Archiver) RepairStore(ctx context.Context, name string) error {
 	if len(a.spool.lackedBy(name)) == 0 {
 		a.report.clear(EventStoreBehind, EventStoreCaughtUp, name, "store holds everything again")
 	}
-	if objects, _ := a.spool.totals(); objects == 0 {
+	if len(a.spool.onlyHere(len(a.shelves))) == 0 {
 		a.report.clear(EventSpoolOnly, EventStoreCaughtUp, "", "stores hold what was only in the spool")
 	}
 	return nil
@@ -103,33 +103,59 @@ func (a *Archiver) repairOne(ctx context.Context, one *shelf, e entry) error {
 	return nil
 }
 
-// bytesOf reads the sealed object from the spool, or from a store that has it.
+// bytesOf reads the sealed object from the spool, or from a store that has it: there only
+// bytes of the digest that was taken when they were sealed are it. Who can write to one
+// store would own the others otherwise.
+//
+// Errors: Corrupt, naming the stores, where what they hand out is something else, or
+// nothing is known of the bytes; Unavailable where nobody hands out any.
 func (a *Archiver) bytesOf(ctx context.Context, e entry) ([]byte, error) {
 	if e.HasBody {
 		return a.spool.body(e)
 	}
 	var last error
+	var others []string
 	for _, other := range a.shelves {
 		if slices.Contains(e.Lacking, other.Name()) {
 			continue
 		}
-		body, err := readObject(ctx, other, e.Key, "", a.mostBytes(e.Key))
-		if err == nil {
+		body, err := a.copyIn(ctx, other, e)
+		switch {
+		case err == nil:
 			return body, nil
+		case failure.Is(err, failure.Corrupt):
+			others = append(others, other.Name())
 		}
 		last = err
+	}
+	if len(others) > 0 {
+		err := failure.New(failure.Corrupt, "%s is not brought to %v: the copy in %v is not known to be what this host sealed", e.Key, e.Lacking, others).
+			WithHint("wal push the file again where pg_wal or a standby still has it; else compare that copy, opened with the keys, with what PostgreSQL has, and take a base backup")
+		err.Cause = last
+		return nil, err
 	}
 	return nil, failure.Wrap(failure.Unavailable, last, "no other store hands out %s", e.Key)
 }
 
-// mostBytes is the most that an object of the archiver's can have: WAL, or heartbeats.
-func (a *Archiver) mostBytes(key string) int64 {
-	obj, err := a.place.parse(key)
-	if err != nil {
-		return maxBeatBytes
+// copyIn reads one store's copy of what the spool knows by its digest only; Corrupt when
+// it is another object, which is not read where the store says so itself.
+func (a *Archiver) copyIn(ctx context.Context, from *shelf, e entry) ([]byte, error) {
+	if e.SHA256.IsZero() {
+		return nil, failure.New(failure.Corrupt, "the spool has no digest to hold the copy in %s against", from.Name())
 	}
-	_, most := a.place.bounds(obj)
-	return most
+	differs := failure.New(failure.Corrupt, "store %s has other bytes: they were replaced, or sealed by a process whose spool is lost", from.Name())
+	info, err := from.Stat(ctx, e.Key, "")
+	if err != nil {
+		return nil, failure.Wrap(failure.ClassOf(err), err, "look at %s in %s", e.Key, from.Name())
+	}
+	if info.SizeBytes != e.Size || !info.SHA256.IsZero() && info.SHA256 != e.SHA256 {
+		return nil, differs
+	}
+	body, err := readObject(ctx, from, e.Key, info.Version, e.Size)
+	if err == nil && store.DigestOf(body) != e.SHA256 {
+		return nil, differs
+	}
+	return body, err
 }
 
 func (a *Archiver) shelf(name string) (*shelf, error) {

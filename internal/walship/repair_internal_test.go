@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -87,22 +88,48 @@ func TestRepairOfWhatALateAnswerSettled(t *testing.T) {
 func TestRepairOfWhatALateAnswerSettlesWhileItIsRead(t *testing.T) {
 	t.Parallel()
 	a, near, _ := repairBench(t)
-	if err := a.spool.add(entry{Key: "v1/only", Lacking: []string{"far"}}, nil, true); err != nil {
+	addBodiless(t, a, "v1/only", []byte("sealed"))
+	put := store.Describe([]byte("sealed"))
+	if _, err := near.Put(t.Context(), "v1/only", bytes.NewReader([]byte("sealed")), put); err != nil {
 		t.Fatal(err)
 	}
-	near.get = func() { a.late(parcel{key: "v1/only"}, "far", nil) } // near was emptied meanwhile
+	near.get = func() { // near is emptied meanwhile
+		a.late(parcel{key: "v1/only"}, "far", nil)
+		if err := near.Delete(t.Context(), "v1/only", ""); err != nil {
+			t.Error(err)
+		}
+	}
 	wantUp(t, a, a.RepairStore(t.Context(), "far"))
+}
+
+// addBodiless notes that far lacks an object for whose bytes the spool has no room.
+func addBodiless(t *testing.T, a *Archiver, key string, body []byte) {
+	t.Helper()
+	a.spool.maxBytes = 0
+	if err := a.spool.add(entry{Key: key, Lacking: []string{"far"}}, body, true); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // What a store lacks and nobody hands out is trouble.
 func TestRepairOfWhatNobodyHandsOut(t *testing.T) {
 	t.Parallel()
 	a, _, _ := repairBench(t)
-	if err := a.spool.add(entry{Key: "v1/only", Lacking: []string{"far"}}, nil, true); err != nil {
-		t.Fatal(err)
-	}
+	addBodiless(t, a, "v1/only", []byte("sealed"))
 	if err := a.RepairStore(t.Context(), "far"); !failure.Is(err, failure.Unavailable) || len(a.report.standing()) != 1 {
 		t.Errorf("%v, alarms %+v", err, a.report.standing())
+	}
+}
+
+// By the digest of a sealing that a store was given its copy is known: another one, for
+// which there is no room either, takes its place in no entry.
+func TestDigestOfWhatAStoreWasGivenStays(t *testing.T) {
+	t.Parallel()
+	a, _, _ := repairBench(t)
+	addBodiless(t, a, "v1/only", []byte("sealed"))
+	addBodiless(t, a, "v1/only", []byte("sealed anew"))
+	if e, _ := a.spool.entry("v1/only"); e.SHA256 != store.DigestOf([]byte("sealed")) || e.Size != 6 || e.HasBody {
+		t.Errorf("the entry is %+v", e)
 	}
 }
 

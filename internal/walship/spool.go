@@ -27,9 +27,9 @@ const (
 type entry struct {
 	Key      string       `json:"key"`
 	Versions string       `json:"versions,omitempty"`
-	SHA256   store.Digest `json:"sha256"` // of the sealed bytes
+	SHA256   store.Digest `json:"sha256"` // of the sealed bytes; zero where an older daemon did not know it
 	Size     int64        `json:"size_bytes"`
-	HasBody  bool         `json:"has_body"` // else it must be copied from a store that holds it
+	HasBody  bool         `json:"has_body"` // else it is copied from a store that holds these very bytes
 	Lacking  []string     `json:"lacking"`  // stores by name
 	Queued   time.Time    `json:"queued"`
 }
@@ -107,37 +107,49 @@ func (s *spool) sweep(files []fs.DirEntry) error {
 	return nil
 }
 
-// add records that stores lack the object and keeps its bytes, if they are given.
-// elsewhere says that a store holds the object: then the entry does without them where
-// they do not fit, and where even the entry cannot be written it is remembered, for
-// persist, and the error says so. Otherwise an error means that nothing was added;
-// failure.InsufficientSpace, that the disk or max_bytes has no room.
+// owe adds to the stores that lack an object whose bytes the spool has; false: it has
+// none, and nothing was noted. elsewhere is add's.
+func (s *spool) owe(e entry, elsewhere bool) (known bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.entries[e.Key]
+	if !old.HasBody {
+		return false, nil
+	}
+	return true, s.writeOrRemember(mergeLacking(old, e.Lacking), elsewhere)
+}
+
+// add records that stores lack the object, and keeps its bytes. elsewhere says that a
+// store holds the object: then the entry does without them where they do not fit, and
+// where even the entry cannot be written it is remembered, for persist, and the error
+// says so. Otherwise an error means that nothing was added; failure.InsufficientSpace,
+// that the disk or max_bytes has no room.
 func (s *spool) add(e entry, body []byte, elsewhere bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old, known := s.entries[e.Key]; known && (old.HasBody || body == nil) {
+	old := s.entries[e.Key]
+	if old.HasBody {
 		return s.writeOrRemember(mergeLacking(old, e.Lacking), elsewhere)
 	}
-	if body != nil {
-		e.Size, e.SHA256 = int64(len(body)), store.DigestOf(body)
-		if err := s.writeBody(e, body); err == nil {
-			e.HasBody = true
-		} else if !elsewhere {
+	e.Size, e.SHA256 = int64(len(body)), store.DigestOf(body)
+	if err := s.writeBody(e, body); err != nil {
+		if !elsewhere {
 			return err
 		}
+		if !old.SHA256.IsZero() { // a store was given that sealing: by it its copy is known
+			e = mergeLacking(old, e.Lacking)
+		}
+		return s.writeOrRemember(e, true)
 	}
+	e.HasBody = true
 	err := s.writeEntry(e)
 	if err == nil {
-		if e.HasBody {
-			s.bytes += e.Size
-		}
+		s.bytes += e.Size
 		return nil
 	}
-	if e.HasBody { // without an entry it is a leftover, and may be what fills the disk
-		e.HasBody = false
-		if leftover := s.remove(e, ".body"); leftover != nil {
-			err = errors.Join(err, leftover)
-		}
+	e.HasBody = false // without an entry it is a leftover, and may be what fills the disk
+	if leftover := s.remove(e, ".body"); leftover != nil {
+		err = errors.Join(err, leftover)
 	}
 	if elsewhere {
 		s.entries[e.Key], s.unwritten[e.Key] = e, true
@@ -290,6 +302,11 @@ func (s *spool) all() []entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.entries))
+}
+
+// onlyHere returns what all of so many stores lack, in no order.
+func (s *spool) onlyHere(stores int) []entry {
+	return slices.DeleteFunc(s.all(), func(e entry) bool { return len(e.Lacking) < stores })
 }
 
 // storeNames returns every store that lacks something.

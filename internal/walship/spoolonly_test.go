@@ -52,6 +52,29 @@ func TestSpoolOnlySegmentsAreNotShippedAndStayAnAlarm(t *testing.T) {
 	}
 }
 
+// One store that holds everything is enough for the spool not to be the only copy, however
+// long the other stays down.
+func TestSpoolOnlyEndsWithTheFirstStoreThatHoldsAll(t *testing.T) {
+	t.Parallel()
+	box := newSteadyBox(t)
+	box.settings(func(s *settings.Settings) {
+		s.Archive.Require, s.Archive.OnStoresDown, s.Archive.HeadroomBytes = settings.RequireAll, settings.SpoolAtHeadroom, math.MaxInt64
+	})
+	name := box.segments(t, 3, 3)[0]
+	archiver := box.archiver(t)
+	box.cutAll(true)
+	push(t, archiver, name)
+	wantAlarms(t, archiver, walship.EventStoresDown, walship.EventHeadroom, walship.EventSpoolOnly)
+	wantClass(t, archiver.RepairStore(t.Context(), "near"), failure.Unavailable)
+	wantAlarms(t, archiver, walship.EventStoresDown, walship.EventHeadroom, walship.EventSpoolOnly, walship.EventStoreBehind)
+	box.switches[0].cut.Store(false)
+	repair(t, archiver, "near")
+	wantClass(t, archiver.RepairStore(t.Context(), "far"), failure.Unavailable)
+	wantAlarms(t, archiver, walship.EventStoresDown, walship.EventHeadroom, walship.EventStoreBehind)
+	archiver.Close()
+	wantAlarms(t, box.archiver(t))
+}
+
 // What PostgreSQL was not told is archived it still keeps: the spool is not the only
 // place that has it.
 func TestSpooledSegmentsThatPostgreSQLKeepsAreNoAlarm(t *testing.T) {
