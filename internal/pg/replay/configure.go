@@ -117,7 +117,10 @@ func isolation(c *cluster.Cluster, major pg.Major) map[string]string {
 		"hba_file": filepath.Join(c.DataDir, isolatedHBA), "ssl": "off", "synchronous_standby_names": "",
 		"archive_cleanup_command": "", "recovery_end_command": "", "external_pid_file": "",
 		"logging_collector": "off", "log_destination": "stderr", "lc_messages": "C", "log_timezone": "UTC",
-		"log_min_messages": "warning", "hot_standby": "on", "hot_standby_feedback": "off",
+		"log_min_messages": "warning", "log_error_verbosity": "default", "hot_standby": "on", "hot_standby_feedback": "off",
+		// Whether a target was reached is read there, and thousands of checks are asked.
+		"log_connections": "off", "log_disconnections": "off", "log_duration": "off", "log_statement": "none",
+		"log_min_duration_statement": "-1", "log_min_duration_sample": "-1", "log_transaction_sample_rate": "0",
 		// A promoted copy would advance its origin's slots at the publishers.
 		"max_logical_replication_workers": "0",
 	}

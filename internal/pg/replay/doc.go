@@ -13,7 +13,10 @@
 // Exit 0 is not success. Replay returns what was reached (timeline, position,
 // time of the last commit) for the caller to compare with what was asked, and
 // fails with TargetMissed or WALGap, saying how far it came, when recovery ended
-// early.
+// early. Where replay stands is asked of the server; why it stands there only its log says,
+// which is read from its first words of this run to its last, however long it became: nothing
+// of what is asked of the copy is written there. Promote needs no log: replay that is paused
+// where it was checked is promoted.
 //
 // # Nobody knows
 //

@@ -11,34 +11,6 @@ import (
 	"github.com/terragonlabs/holdfast/internal/wal"
 )
 
-// maxLogBytes bounds what is read of the server's log.
-const maxLogBytes = 8 << 20
-
-// firstWords are a server's first in its log (src/backend/postmaster/postmaster.c).
-const firstWords = "LOG:  starting PostgreSQL"
-
-// words returns the log's lines of this run that contain any of the phrases,
-// which Configure keeps in English. What an earlier server of the directory said is
-// none of them.
-func (f *follower) words(phrases ...string) []string {
-	from := max(f.logFrom, f.cluster.LogSize()-maxLogBytes)
-	text, err := f.cluster.LogFrom(from, maxLogBytes)
-	if err != nil {
-		return nil
-	}
-	text = text[max(0, strings.LastIndex(text, firstWords)):]
-	var found []string
-	for line := range strings.Lines(text) {
-		for _, phrase := range phrases {
-			if strings.Contains(line, phrase) {
-				found = append(found, strings.TrimSpace(line))
-				break
-			}
-		}
-	}
-	return found
-}
-
 // unanswered is how the server ends when restore_command exits above 125 or dies of a
 // signal (src/backend/access/transam/xlogarchive.c, RestoreArchivedFile).
 const unanswered = "FATAL:  could not restore file"
@@ -56,16 +28,16 @@ func (f *follower) stopWords() []string {
 // it only at the next restart point.
 func (f *follower) timelineOf(now state) wal.Timeline {
 	newest := now.timeline
-	for _, line := range f.words("restored log file \"") {
-		_, name, _ := strings.Cut(line, "restored log file \"")
-		if len(name) < 24 {
-			continue
+	f.eachLine(func() { newest = now.timeline }, func(line string) {
+		_, name, found := strings.Cut(line, "restored log file \"")
+		if !found || len(name) < 24 {
+			return
 		}
 		segment, err := wal.DefaultSegmentSize.ParseSegment(name[:16] + "00000000")
 		if err == nil && segment.Timeline <= f.target.Timeline {
 			newest = max(newest, segment.Timeline)
 		}
-	}
+	})
 	return newest
 }
 
@@ -108,6 +80,19 @@ func (f *follower) explain(ctx context.Context, cause error) error {
 		return failure.New(failure.Unknown, "recovery ended %s: %s", far, fatal[0]).WithHint("read %s", f.cluster.LogFile)
 	}
 	return cause
+}
+
+// ended adds to the error of a wait that its caller, or its limit, ended what the last
+// look saw and where to look next. Errors that say so themselves pass unchanged.
+func (f *follower) ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || failure.HintOf(err) != "" {
+		return err
+	}
+	c := f.cluster
+	said := failure.New(failure.ClassOf(err), "last seen: %s", f.seen.describe())
+	said.Cause = err
+	return said.WithHint("see what it does: psql -h %s -p %d -U %s -d postgres -c 'SELECT pg_is_in_recovery(), pg_is_wal_replay_paused(), pg_last_wal_replay_lsn()'; "+
+		"what it said: %s; then do the same again: it goes on from there", c.SocketDir, c.Port, f.server.User, c.LogFile)
 }
 
 func (f *follower) howFar(ctx context.Context) string {

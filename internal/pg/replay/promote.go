@@ -41,7 +41,7 @@ func Promote(ctx context.Context, c *cluster.Cluster, want cluster.Expected, tar
 		return Promoted{}, err
 	}
 	p := &promoter{follower: f, reached: reached}
-	if err := pg.Poll(ctx, "the promotion", pollInterval, p.look); err != nil {
+	if err := p.ended(ctx, pg.Poll(ctx, "the promotion", pollInterval, p.look)); err != nil {
 		return Promoted{}, failure.Wrap(failure.ClassOf(err), err, "promote %s", c.DataDir)
 	}
 	var timeline wal.Timeline
@@ -64,8 +64,9 @@ type promoter struct {
 	asked   bool // this call asked the server to promote
 }
 
-// look promotes once replay is paused at its target. Replay that is not may be on its
-// way there, or be ending already: then there is nothing to do but to look again.
+// look promotes once replay is paused where it was checked, whatever the log says of it.
+// Replay that is not may be on its way there, or be ending already: then there is nothing
+// to do but to look again.
 func (p *promoter) look(ctx context.Context) (bool, error) {
 	now, answered, err := p.state(ctx)
 	if err != nil || !answered {
@@ -74,20 +75,30 @@ func (p *promoter) look(ctx context.Context) (bool, error) {
 	if !now.recovering || p.asked {
 		return !now.recovering, nil
 	}
+	if now.paused && now.lsn == p.reached.LSN {
+		p.asked = true
+		return false, p.promote(ctx)
+	}
+	return false, p.bring(ctx, now)
+}
+
+func (p *promoter) promote(ctx context.Context) error {
+	return p.server.Do(ctx, func(conn *pgx.Conn) error { return pg.Exec(ctx, conn, "promote", "SELECT pg_promote(false)") })
+}
+
+// bring has replay pause that came to the end of "latest", and refuses one that stands
+// elsewhere than where it was checked.
+func (p *promoter) bring(ctx context.Context, now state) error {
 	stands, err := p.stands(ctx, now)
 	if pg.StateOf(err) == stateOngoing {
 		p.asked = true
-		return false, nil
+		return nil
 	}
 	if err != nil || !stands {
-		return false, err
+		return err
 	}
-	if now.lsn != p.reached.LSN {
-		return false, failure.New(failure.TargetMissed, "recovery stands at %s, not at %s where it was checked", now.lsn, p.reached.LSN).
-			WithHint("run the replay and the checks again before promoting")
-	}
-	p.asked = true
-	return false, p.server.Do(ctx, func(conn *pgx.Conn) error { return pg.Exec(ctx, conn, "promote", "SELECT pg_promote(false)") })
+	return failure.New(failure.TargetMissed, "recovery stands at %s, not at %s where it was checked", now.lsn, p.reached.LSN).
+		WithHint("run the replay and the checks again before promoting")
 }
 
 // stateOngoing is what pg_wal_replay_pause answers while the server is promoted:

@@ -42,15 +42,16 @@ type Options struct {
 // Run starts a configured cluster and follows it until it stands at the target.
 // Called again it follows the server that already runs, or starts it again:
 // PostgreSQL goes on from its last restart point. A cluster that was promoted
-// already is Refused. Errors: TargetMissed and WALGap say how far it came; Unavailable
-// when the server ended because nobody could say whether a file of WAL exists.
+// already is Refused, and one that somebody paused before its target. Errors:
+// TargetMissed and WALGap say how far it came; Unavailable when the server ended because
+// nobody could say whether a file of WAL exists, and when ctx ended the wait.
 func Run(ctx context.Context, c *cluster.Cluster, target Target, opts Options) (Reached, error) {
 	f, err := follow(ctx, c, target, opts)
 	if err != nil {
 		return Reached{}, err
 	}
 	err = pg.Poll(ctx, "replay to reach its target", pollInterval, f.look)
-	return f.reached, err
+	return f.reached, f.ended(ctx, err)
 }
 
 // follow starts a configured cluster, unless its server runs, and returns who watches
@@ -75,7 +76,7 @@ func follow(ctx context.Context, c *cluster.Cluster, target Target, opts Options
 		return nil, err
 	}
 	if err := c.Start(ctx, cluster.StartOptions{}); err != nil {
-		return nil, f.explain(ctx, err)
+		return nil, f.ended(ctx, f.explain(ctx, err))
 	}
 	return f, nil
 }
@@ -90,16 +91,31 @@ type follower struct {
 	begin   time.Time
 	first   wal.LSN
 	last    state // the look before
+	seen    state // the last answer; its zero value: none yet
 	reached Reached
 }
 
-// state is one look at a recovering server.
+// state is one look at a recovering server. Its zero value is no look.
 type state struct {
 	recovering, paused bool
 	lsn                wal.LSN
 	lastCommit         *time.Time
 	timeline           wal.Timeline
 	starved            bool // the archive has no more: replay waits to ask again
+}
+
+func (s state) describe() string {
+	switch {
+	case s == state{}:
+		return "no answer of the server"
+	case !s.recovering:
+		return "recovery has ended"
+	case s.paused:
+		return "replay is paused at " + s.lsn.String()
+	case s.starved:
+		return "replay is at " + s.lsn.String() + " and waits for WAL that the archive does not have"
+	}
+	return "replay goes on at " + s.lsn.String()
 }
 
 func (f *follower) look(ctx context.Context) (bool, error) {
@@ -128,6 +144,7 @@ func (f *follower) state(ctx context.Context) (now state, answered bool, err err
 	if err != nil {
 		return state{}, false, f.stillAlive(ctx, err)
 	}
+	f.seen = now
 	return now, true, nil
 }
 
@@ -198,8 +215,9 @@ func (f *follower) pause(ctx context.Context) error {
 // tooSmall is what PostgreSQL says when it pauses for its settings.
 const tooSmall = "insufficient parameter settings"
 
-// pausedEarly: PostgreSQL also pauses when its settings are too small for the
-// primary's; waiting would last forever.
+// pausedEarly is why replay paused that no target did, since waiting would last forever:
+// the settings are too small for the primary's (InvalidInput), or somebody asked for it
+// (Refused). PostgreSQL names a target before it pauses there.
 func (f *follower) pausedEarly(now state) error {
 	if !now.paused {
 		return nil
@@ -208,7 +226,9 @@ func (f *follower) pausedEarly(now state) error {
 		return failure.New(failure.InvalidInput, "replay paused at %s, before its target: %s", now.lsn, words[0]).
 			WithHint("read %s and raise the settings it names", f.cluster.LogFile)
 	}
-	return nil
+	return failure.New(failure.Refused, "replay is paused at %s, and the server's log names no target it stopped at: somebody paused it", now.lsn).
+		WithHint("ask who paused it, and why; psql -h %s -p %d -U %s -d postgres -c 'SELECT pg_wal_replay_resume()' lets it go on; then do the same again",
+			f.cluster.SocketDir, f.cluster.Port, f.server.User)
 }
 
 func (f *follower) arrive(now state) {

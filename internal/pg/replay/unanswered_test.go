@@ -110,9 +110,7 @@ func TestL29SilenceNeverChoosesATimeline(t *testing.T) {
 			f.set(t, f.hold, history)
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { f.untilAsked(t, history, 0); cancel() }()
-			if err := promote(ctx); !failure.Is(err, failure.Unavailable) {
-				t.Fatalf("Promote given up = %v, want Unavailable", err)
-			}
+			requireSeen(t, promote(ctx))
 			time.AfterFunc(300*time.Millisecond, func() { f.clear(t, f.hold) }) // while the next one waits
 		},
 		"dead": func(t *testing.T, _ feed, _ func(context.Context) error, c *cluster.Cluster) {
@@ -137,6 +135,14 @@ func TestL29SilenceNeverChoosesATimeline(t *testing.T) {
 			}, c)
 			requirePromoted(t, c, s.id, target, reached, rows)
 		})
+	}
+}
+
+// requireSeen requires of a wait that was given up that it says what it saw and what next.
+func requireSeen(t *testing.T, err error) {
+	t.Helper()
+	if !failure.Is(err, failure.Unavailable) || !strings.Contains(err.Error(), "last seen: ") || !strings.Contains(failure.HintOf(err), "psql -h /") {
+		t.Fatalf("given up: %v (hint %q), want Unavailable, with what was seen and the next command", err, failure.HintOf(err))
 	}
 }
 
@@ -173,9 +179,8 @@ func TestL29SilenceNeverEndsAReplay(t *testing.T) {
 	f.clear(t, f.abort)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { f.untilAsked(t, segment, 1); cancel() }()
-	if _, err := replay.Run(ctx, c, target, replay.Options{}); !failure.Is(err, failure.Unavailable) {
-		t.Fatalf("Run given up = %v, want Unavailable", err)
-	}
+	_, err = replay.Run(ctx, c, target, replay.Options{})
+	requireSeen(t, err)
 	f.clear(t, f.hold)
 	if got, err := replay.Run(t.Context(), c, target, replay.Options{}); err != nil || got.LSN != want.LSN || got.Timeline != want.Timeline {
 		t.Errorf("Run = %+v, %v, want what an undisturbed one reached: %+v", got, err, want)
