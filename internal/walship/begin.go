@@ -66,7 +66,6 @@ func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (
 		return position{}, err
 	}
 	t.reached = position{timeline: t.segmentOn(path, from).Timeline, from: from, flushed: id.flushed, path: path}
-	t.lookAtGap(ctx, path)
 	return t.reached, nil
 }
 
@@ -125,6 +124,8 @@ func (t *tail) firstUnheld(ctx context.Context, path wal.Path, kept, flushed wal
 	if remembered && flushed-at < bufferSegments*wal.LSN(t.settings.SegmentSizeBytes) { // not worth asking
 		return at, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	held, _ := t.held(ctx, path, at, kept, flushed) // less than there is where a store is silent: shipped again
 	return t.skipArchived(path, max(at, held), flushed), nil
 }
@@ -158,8 +159,6 @@ func (t *tail) doubted(path wal.Path, behind, kept wal.LSN) (wal.LSN, error) {
 // held asks the stores. Nothing is opened, and who can write to one can put a piece
 // there: behind what the slot says was shipped only whole segments count.
 func (t *tail) held(ctx context.Context, path wal.Path, from, kept, until wal.LSN) (wal.LSN, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
 	return holding{Cluster: t.archiver.cluster(), copies: t.archiver.copies(), pieces: kept}.upTo(ctx, path, from, until)
 }
 

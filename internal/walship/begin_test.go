@@ -234,6 +234,10 @@ func TestHeldUpToCountsNoSilentStore(t *testing.T) {
 	}
 	path, until := wal.History{Timeline: 1}.Path(), wal.LSN(5*box.size())
 	got, err := walship.HeldUpTo(t.Context(), box.cluster(), path, wal.LSN(3*box.size()), until)
+	if err != nil || got != until {
+		t.Errorf("%s, %v, want all held, whatever the silent store has", got, err)
+	}
+	got, err = walship.HeldUpTo(t.Context(), box.cluster(), path, wal.LSN(3*box.size()), until+1)
 	if err == nil || !strings.Contains(err.Error(), "far") || got != until {
 		t.Errorf("%s, %v, want %s and what the silent store said", got, err, until)
 	}

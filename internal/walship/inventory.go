@@ -137,10 +137,10 @@ func listShelf(ctx context.Context, p place, from store.Store) shelfList {
 			continue
 		}
 		known := len(list.files)
-		list.err = list.walk(ctx, p, from, p.files(tli), "", &list.files)
+		list.err = list.walk(ctx, p, from, span{prefix: p.files(tli)}, &list.files)
 		if list.err == nil {
-			start := firstUnstored(p, tli, list.files[known:])
-			list.err = list.walk(ctx, p, from, p.tails(tli), start, &list.pieces)
+			unstored := span{prefix: p.tails(tli), after: firstUnstored(p, tli, list.files[known:])}
+			list.err = list.walk(ctx, p, from, unstored, &list.pieces)
 		}
 		if list.err != nil {
 			return list
@@ -168,14 +168,21 @@ func firstUnstored(p place, tli wal.Timeline, files []object) string {
 	return p.tails(tli) + last.Name + afterAll
 }
 
-func (l *shelfList) walk(ctx context.Context, p place, from store.Store, prefix, after string, into *[]object) error {
+// span is a stretch of keys: those below prefix that lie behind after and, unless it is
+// "", not behind until.
+type span struct{ prefix, after, until string }
+
+// walk lists a span of one store's keys into into: also what came before an error.
+func (l *shelfList) walk(ctx context.Context, p place, from store.Store, keys span, into *[]object) error {
 	versions := from.Capabilities().Versions
 	previous := ""
-	for obj, err := range from.List(ctx, prefix, store.ListOptions{After: after, Versions: versions}) {
+	for obj, err := range from.List(ctx, keys.prefix, store.ListOptions{After: keys.after, Versions: versions}) {
 		if err != nil {
-			return failure.Wrap(failure.ClassOf(err), err, "list %s in %s", prefix, from.Name())
+			return failure.Wrap(failure.ClassOf(err), err, "list %s in %s", keys.prefix, from.Name())
 		}
 		switch {
+		case keys.until != "" && obj.Key > keys.until:
+			return nil
 		case obj.DeleteMarker:
 			l.note(AnomalyDeleteMarker, from, obj.Key, "a delete marker lies over it")
 			continue

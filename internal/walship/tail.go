@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -33,6 +34,9 @@ type tail struct {
 	reached position  // where the last session ended: stores hold all before; zero: there was none
 	settled time.Time // nothing that stores lack was written before; zero: not known
 	gap     gap       // what is behind reached and in no store
+
+	gapLook once          // asks stores about the gap
+	gapHeld atomic.Uint64 // how far they hold it; 0: there is no answer that was not taken
 }
 
 // errSegmentsSuffice ends a session while segments fill up, and are archived whole,
@@ -42,6 +46,7 @@ var errSegmentsSuffice = errors.New("segments are archived faster than the tail 
 
 // run streams until ctx ends, reconnecting with growing pauses.
 func (t *tail) run(ctx context.Context) {
+	defer t.gapLook.done.Wait()
 	wait := tailFirstPause
 	for {
 		began := time.Now()
