@@ -44,9 +44,11 @@ const (
 
 	// maxSequence is the highest sequence of a beat: what every reader of JSON holds
 	// exactly, far below what a bigint does. maxLearned is the highest that is gone on
-	// from when a store says so: what is left then suffices for ever.
+	// from when a store says so: what is left then suffices for ever. maxAhead is how far
+	// behind a store's word this host's own can be: a century of heartbeats, one a second.
 	maxSequence = 1 << 53
 	maxLearned  = 1 << 52
+	maxAhead    = 1 << 32
 )
 
 // beatFile is one heartbeat object: plain JSON, since it must be readable in a

@@ -59,10 +59,10 @@ func (s *beatShelf) beats(under, incarnation string, first, last uint64) {
 	s.put(under+name, body)
 }
 
-// highest asks what the store knows, and returns how many objects were doubted.
-func (s *beatShelf) highest() (last uint64, doubted int) {
+// highest asks what the store knows up to a sequence, and returns how many objects were doubted.
+func (s *beatShelf) highest(most uint64) (last uint64, doubted int) {
 	s.t.Helper()
-	last, err := highestBeat(s.t.Context(), s, "orders", beatSystem, func(err error) {
+	last, err := highestBeat(s.t.Context(), s, "orders", beatSystem, most, func(err error) {
 		if !failure.Is(err, failure.Corrupt) {
 			s.t.Errorf("doubted for %v", err)
 		}
@@ -87,12 +87,20 @@ func TestForgedHeartbeatsAreNotGoneOnFrom(t *testing.T) {
 		forge   func(*beatShelf)
 		doubted int
 	}{
-		"nothing":                    {func(*beatShelf) {}, 0},
-		"the end of bigint":          {func(s *beatShelf) { s.put(under+forgedName(1<<63-2, 1<<63-2), []byte("{}")) }, 0},
-		"the end of uint64":          {func(s *beatShelf) { s.put(under+forgedName(1, 1<<64-1), []byte("{}")) }, 0},
-		"a name within reach":        {func(s *beatShelf) { s.put(under+forgedName(5000, 5001), []byte("{}")) }, 1},
-		"the end of what is read":    {func(s *beatShelf) { s.put(under+forgedName(maxSequence, maxSequence), []byte("{}")) }, 1},
-		"true, and never reached":    {func(s *beatShelf) { s.beats(under, "REAL", maxLearned+1, maxLearned+1) }, 1},
+		"nothing":                   {func(*beatShelf) {}, 0},
+		"the end of bigint":         {func(s *beatShelf) { s.put(under+forgedName(1<<63-2, 1<<63-2), []byte("{}")) }, 0},
+		"the end of uint64":         {func(s *beatShelf) { s.put(under+forgedName(1, 1<<64-1), []byte("{}")) }, 0},
+		"a name within reach":       {func(s *beatShelf) { s.put(under+forgedName(5000, 5001), []byte("{}")) }, 1},
+		"the end of what is read":   {func(s *beatShelf) { s.put(under+forgedName(maxSequence, maxSequence), []byte("{}")) }, 1},
+		"true, and never reached":   {func(s *beatShelf) { s.beats(under, "REAL", maxLearned+1, maxLearned+1) }, 1},
+		"true, too far ahead":       {func(s *beatShelf) { s.beats(under, "REAL", 990+maxAhead+1, 990+maxAhead+1) }, 1},
+		"of another, too far ahead": {func(s *beatShelf) { s.beats(beatPrefix("orders", beatSystem, "Z"), "Z", 1<<50, 1<<51) }, 1},
+		"goes too far ahead":        {func(s *beatShelf) { s.beats(under, "REAL", 2000, 990+maxAhead+1) }, 1},
+		"many, too far ahead": {func(s *beatShelf) {
+			for n := range uint64(40) {
+				s.beats(under, "REAL", 1<<40+2*n, 1<<40+2*n)
+			}
+		}, 1},
 		"of another incarnation":     {func(s *beatShelf) { s.beats(under, "OTHER", 5000, 5005) }, 1},
 		"a name of its own":          {func(s *beatShelf) { s.put(under+"zzz", []byte("{}")) }, 0},
 		"an incarnation of its own":  {func(s *beatShelf) { s.put(beatPrefix("orders", beatSystem, "ZZZ")+forgedName(7, 9), []byte("{}")) }, 1},
@@ -110,7 +118,7 @@ func TestForgedHeartbeatsAreNotGoneOnFrom(t *testing.T) {
 				s.beats(under, "REAL", first, first+9)
 			}
 			c.forge(s)
-			if last, doubted := s.highest(); last != 1000 || doubted != c.doubted {
+			if last, doubted := s.highest(learnable(990)); last != 1000 || doubted != c.doubted {
 				t.Errorf("last is %d, %d doubted; want 1000, %d", last, doubted, c.doubted)
 			}
 		})
@@ -135,7 +143,7 @@ func TestHighestBeatIsTheHighest(t *testing.T) {
 			first += length
 			want = first
 		}
-		if last, doubted := s.highest(); last != want || doubted != 0 {
+		if last, doubted := s.highest(learnable(maxLearned)); last != want || doubted != 0 {
 			t.Errorf("last is %d, %d doubted; want %d", last, doubted, want)
 		}
 	}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -23,9 +21,14 @@ import (
 // those that another store has whole nothing is missing, of others their heartbeats are
 // unknown. A store that does not answer is an error only when all do not, and so is
 // damage when no store is without any and nothing could be read: then nothing is known,
-// which is not "no heartbeats".
+// which is not "no heartbeats". Of each store the newest are read, of the last days: how
+// many objects were left out, and up to when they were stored, is an anomaly too.
 func ReadHeartbeats(ctx context.Context, stores []store.Store, source string, since time.Time) ([]Beat, []Anomaly, error) {
-	r := beatReader{source: source, since: since, found: make(map[beatID]Beat)}
+	return readHeartbeats(ctx, stores, source, since, beatLimits{objects: maxBeatObjects, beats: maxBeatsRead})
+}
+
+func readHeartbeats(ctx context.Context, stores []store.Store, source string, since time.Time, limits beatLimits) ([]Beat, []Anomaly, error) {
+	r := beatReader{source: source, since: since, limits: limits, found: make(map[beatID]Beat)}
 	var problems []error
 	silent, sound := 0, 0
 	for _, one := range stores {
@@ -55,6 +58,7 @@ func keepErrors(list ...error) []error {
 type beatReader struct {
 	source    string
 	since     time.Time
+	limits    beatLimits
 	found     map[beatID]Beat
 	anomalies []Anomaly
 }
@@ -65,30 +69,72 @@ type beatID struct {
 	incarnation string
 }
 
+func (r *beatReader) root() string { return fmt.Sprintf("v1/%s/heartbeat/", r.source) }
+
 // read adds what one store has. damaged is why the first object could not be read that
 // was there; err that the store did not answer.
 func (r *beatReader) read(ctx context.Context, from store.Store) (damaged, err error) {
-	for prefix, err := range incarnations(ctx, from, fmt.Sprintf("v1/%s/heartbeat/", r.source)) {
+	known := len(r.anomalies)
+	defer func() { // in the order of keys, whatever came first
+		slices.SortStableFunc(r.anomalies[known:], func(a, b Anomaly) int { return cmp.Compare(a.Key, b.Key) })
+	}()
+	wanted, damaged, err := r.list(ctx, from)
+	if err != nil {
+		return damaged, err
+	}
+	broken, err := r.get(ctx, from, &wanted)
+	if wanted.left > 0 {
+		r.anomalies = append(r.anomalies, Anomaly{Kind: AnomalyUnread, Store: from.Name(), Key: r.root(), Detail: wanted.text(r.limits)})
+	}
+	return firstOf(damaged, broken), err
+}
+
+// list returns the objects that may hold what is wanted; damaged is why one cannot.
+func (r *beatReader) list(ctx context.Context, from store.Store) (wanted newest, damaged, err error) {
+	wanted.most = r.limits.objects
+	for prefix, err := range incarnations(ctx, from, r.root()) {
 		if err != nil {
-			return damaged, err
+			return wanted, damaged, err
 		}
 		after, err := seekBeats(ctx, from, prefix, r.since)
 		if err != nil {
-			return damaged, err
+			return wanted, damaged, err
 		}
 		for obj, err := range from.List(ctx, prefix, store.ListOptions{After: after}) {
 			if err != nil {
-				return damaged, failure.Wrap(failure.ClassOf(err), err, "list heartbeats in %s", from.Name())
+				return wanted, damaged, failure.Wrap(failure.ClassOf(err), err, "list heartbeats in %s", from.Name())
 			}
-			beats, err := getBeats(ctx, from, obj.Key)
+			if _, _, _, err := parseBeatName(nameOf(obj.Key)); err != nil {
+				damaged = firstOf(damaged, err)
+				r.note(from, obj.Key, err)
+				continue
+			}
+			wanted.add(obj)
+		}
+	}
+	return wanted, damaged, nil
+}
+
+// get reads what was listed, the newest first, until it holds enough.
+func (r *beatReader) get(ctx context.Context, from store.Store, wanted *newest) (damaged, err error) {
+	count := 0
+	for chunk := range wanted.chunks() {
+		if count >= r.limits.beats {
+			wanted.leave(chunk)
+			continue
+		}
+		read, problems := getAll(ctx, from, chunk)
+		for i, beats := range read {
+			err := problems[i]
 			if err != nil && !failure.Is(err, failure.Corrupt) {
 				return damaged, err
 			}
 			if err != nil {
 				damaged = firstOf(damaged, err)
-				r.note(from, obj.Key, err)
+				r.note(from, chunk[i].Key, err)
 			}
 			r.add(beats)
+			count += len(beats)
 		}
 	}
 	return damaged, nil
@@ -156,11 +202,11 @@ func seekBeats(ctx context.Context, from store.Store, prefix string, since time.
 	}
 	var problem error
 	// The least sequence whose first object behind it already ends at or after since.
-	sequence := sort.Search(math.MaxInt32, func(n int) bool {
+	sequence := leastSequence(func(sequence uint64) bool {
 		if problem != nil {
 			return true
 		}
-		key, err := firstKey(ctx, from, prefix, beatsFrom(prefix, uint64(n)))
+		key, err := firstKey(ctx, from, prefix, beatsFrom(prefix, sequence))
 		if err != nil || key == "" {
 			problem = err
 			return true
@@ -171,16 +217,18 @@ func seekBeats(ctx context.Context, from store.Store, prefix string, since time.
 		}
 		return !beats[len(beats)-1].Acknowledged.Before(since)
 	})
-	return beatsFrom(prefix, uint64(sequence)), problem
+	return beatsFrom(prefix, sequence), problem
 }
 
 func beatsFrom(prefix string, sequence uint64) string {
 	return fmt.Sprintf("%s%0*d", prefix, sequenceWidth, sequence)
 }
 
+func nameOf(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+
 // getBeats reads one object; what no daemon names so is Corrupt without being read.
 func getBeats(ctx context.Context, from store.Store, key string) ([]Beat, error) {
-	name := key[strings.LastIndexByte(key, '/')+1:]
+	name := nameOf(key)
 	if _, _, _, err := parseBeatName(name); err != nil {
 		return nil, err
 	}

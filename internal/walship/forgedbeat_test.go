@@ -32,15 +32,19 @@ func TestForgedHeartbeatStopsNoHeartbeat(t *testing.T) {
 	for i := range before {
 		before[i].SystemID = h.system
 	}
-	key, body, err := walship.EncodeBeats("orders", before)
-	if err != nil {
-		t.Fatal(err)
+	ahead := beatsFrom(1, 1, "AHEAD", time.Now())
+	ahead[0].SystemID, ahead[0].Seq = h.system, 1<<40 // holds what its name says, and nobody got so far
+	for _, beats := range [][]walship.Beat{before, ahead} {
+		key, body, err := walship.EncodeBeats("orders", beats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(key, body)
 	}
-	put(key, body)
 	h.server.Exec(t, `INSERT INTO holdfast.heartbeat (seq, at, lsn, system_id, timeline, incarnation)
 		VALUES (9223372036854775807, clock_timestamp(), '0/1', '1', 1, 'inc')`)
 	// The test may be root, and the daemon is the server's user.
-	err = filepath.WalkDir(h.places[0], func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(h.places[0], func(path string, _ fs.DirEntry, err error) error {
 		h.give(t, path)
 		return err
 	})

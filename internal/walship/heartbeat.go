@@ -125,7 +125,9 @@ func (h *heart) write(ctx context.Context) (Beat, error) {
 	if standby {
 		return Beat{}, errStandby
 	}
-	h.learnNext(ctx)
+	if err := h.learnNext(ctx); err != nil {
+		return Beat{}, err
+	}
 	beat, err := h.insert(ctx, incarnation)
 	if err != nil {
 		return Beat{}, err
@@ -191,14 +193,22 @@ func (h *heart) dial(ctx context.Context) error {
 	return nil
 }
 
-// learnNext finds the lowest sequence that nobody used, from this host's log and
-// from the stores, which also know what another host wrote before a failover.
-// A store that does not answer in time is passed over: the table still guards,
-// and a heartbeat late is worse than a number that another incarnation used.
-func (h *heart) learnNext(ctx context.Context) {
+// learnNext finds the lowest sequence that nobody used, from the table, from this host's
+// log and from the stores, which also know what another host wrote before a failover:
+// they are believed up to a bounded step ahead of what is known here, since whoever can
+// write to one can claim any number. A store that does not answer in time is passed
+// over: the table still guards, and a heartbeat late is worse than a number that another
+// incarnation used.
+func (h *heart) learnNext(ctx context.Context) error {
 	if h.next != 0 {
-		return
+		return nil
 	}
+	var inTable int64
+	err := h.session.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM holdfast.heartbeat WHERE seq < $1`, int64(maxSequence)).Scan(&inTable)
+	if err != nil {
+		return failure.Wrap(failure.Unavailable, err, "read the last heartbeat")
+	}
+	own := max(h.log.last(), uint64(max(inTable, 0)))
 	ctx, cancel := context.WithTimeout(ctx, learnLimit)
 	defer cancel()
 	seen := make([]uint64, len(h.archiver.shelves))
@@ -206,13 +216,14 @@ func (h *heart) learnNext(ctx context.Context) {
 	for i, one := range h.archiver.shelves {
 		asking.Go(func() {
 			doubt := func(err error) { h.report.note(EventCorrupt, one.Name(), "", err.Error()) }
-			if last, err := highestBeat(ctx, one, h.settings.Source, h.settings.SystemID, doubt); err == nil {
+			if last, err := highestBeat(ctx, one, h.settings.Source, h.settings.SystemID, learnable(own), doubt); err == nil {
 				seen[i] = last
 			}
 		})
 	}
 	asking.Wait()
-	h.next = max(h.log.last(), slices.Max(seen)) + 1
+	h.next = max(own, slices.Max(seen)) + 1
+	return nil
 }
 
 // prune removes rows that no report can want any more.
