@@ -87,7 +87,8 @@ type Fence struct {
 	// Subscriptions of logical replication that were enabled, and are not under the
 	// fence. LiftFence enables them again, but not in a restored copy.
 	Subscriptions []string `json:"subscriptions,omitempty"`
-	// Unarchived says why the last acknowledged work may be in no store; "": all is.
+	// Unarchived says that the last acknowledged work is in no store, or that this is
+	// unknown, and why; "": all is.
 	Unarchived string `json:"unarchived,omitempty"`
 }
 

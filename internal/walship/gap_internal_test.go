@@ -1,41 +1,18 @@
 package walship
 
 import (
-	"context"
-	"iter"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/store"
 	"github.com/terragonlabs/holdfast/internal/store/storetest/memory"
 	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
-
-// hushed is a store whose listings say nothing until it speaks.
-type hushed struct {
-	store.Store
-
-	speaks atomic.Bool
-	asked  atomic.Int64
-}
-
-func (h *hushed) List(ctx context.Context, prefix string, opts store.ListOptions) iter.Seq2[store.Object, error] {
-	h.asked.Add(1)
-	if h.speaks.Load() {
-		return h.Store.List(ctx, prefix, opts)
-	}
-	return func(yield func(store.Object, error) bool) {
-		<-ctx.Done()
-		yield(store.Object{}, failure.Wrap(failure.Unavailable, ctx.Err(), "list %s", prefix))
-	}
-}
 
 // A gap is asked about once a minute, whatever was archived meanwhile, and streaming
 // waits for no answer.
@@ -43,28 +20,33 @@ func TestGapIsAskedAboutBesideTheStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const turn, turns = 100 * time.Millisecond, 3000 // five minutes
-		near := &hushed{Store: memory.New("near", time.Now)}
+		near := &memory.Slow{Store: memory.New("near", time.Now)}
+		near.Mute.Store(true)
 		tl := gapTail(near, 3)
 		path := wal.History{Timeline: 1}.Path()
 		began := time.Now()
 		for range turns {
 			tl.lookAtGap(t.Context(), path)
-			time.Sleep(turn)
+			if !pause(t.Context(), turn) {
+				t.Fatal("the test is over")
+			}
 		}
 		if took := time.Since(began); took != turns*turn {
 			t.Errorf("%d turns took %s, want %s", turns, took, turns*turn)
 		}
-		if got := near.asked.Load(); got < 5 || got > 6 {
+		if got := near.Pages.Load(); got < 5 || got > 6 {
 			t.Errorf("asked %d times in %s", got, turns*turn)
 		}
 		if !tl.gap.open() || len(tl.report.standing()) != 1 {
 			t.Error("the gap is closed although no store said so")
 		}
 		archiveSegment(t, near, tl, 3)
-		near.speaks.Store(true)
+		near.Mute.Store(false)
 		for range 700 {
 			tl.lookAtGap(t.Context(), path)
-			time.Sleep(turn)
+			if !pause(t.Context(), turn) {
+				t.Fatal("the test is over")
+			}
 		}
 		if tl.gap.open() || len(tl.report.standing()) != 0 {
 			t.Errorf("the gap stands, %d alarms", len(tl.report.standing()))
@@ -72,12 +54,11 @@ func TestGapIsAskedAboutBesideTheStream(t *testing.T) {
 	})
 }
 
-// A gap whose first segment is archived before stores were asked is looked at at once.
+// A gap whose first segment is archived before stores were asked needs no minute.
 func TestGapIsLookedAtOnceItsSegmentIsArchived(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		near := &hushed{Store: memory.New("near", time.Now)}
-		near.speaks.Store(true)
+		near := &memory.Slow{Store: memory.New("near", time.Now)}
 		tl := gapTail(near, 4)
 		path := wal.History{Timeline: 1}.Path()
 		tl.lookAtGap(t.Context(), path)
@@ -85,8 +66,8 @@ func TestGapIsLookedAtOnceItsSegmentIsArchived(t *testing.T) {
 		tl.lookAtGap(t.Context(), path)
 		synctest.Wait()
 		tl.lookAtGap(t.Context(), path)
-		if tl.gap.open() || near.asked.Load() != 1 {
-			t.Errorf("the gap stands after %d listings", near.asked.Load())
+		if tl.gap.open() || near.Pages.Load() != 1 {
+			t.Errorf("the gap stands after %d listings", near.Pages.Load())
 		}
 	})
 }

@@ -32,7 +32,7 @@ func (h holding) upTo(ctx context.Context, path wal.Path, from, until wal.LSN) (
 	if len(ranges) == 0 {
 		return min(start, until), nil
 	}
-	l := &look{holding: h, ranges: ranges, known: newBuilder(h.Cluster), reached: start, next: make([]ask, len(h.Stores))}
+	l := &look{holding: h, ranges: ranges, until: until, known: newBuilder(h.Cluster), reached: start, next: make([]ask, len(h.Stores))}
 	err := l.run(ctx)
 	return min(l.reached, until), err
 }

@@ -15,6 +15,7 @@ type look struct {
 	holding
 
 	ranges  []wal.Range // in the order of the path; not empty
+	until   wal.LSN     // what lies behind is not asked about
 	known   *builder    // what was listed
 	at      wal.Segment // first that is not held; of ranges[first]
 	first   int
@@ -84,7 +85,7 @@ func (l *look) advance() {
 		}
 		for ; l.at.Number <= run.Last; l.at.Number++ {
 			l.reached = l.reach(l.known, l.at)
-			if l.reached < l.SegmentSize.Start(l.at.Next()) {
+			if l.reached < min(l.until, l.SegmentSize.Start(l.at.Next())) {
 				return
 			}
 		}

@@ -3,9 +3,7 @@ package walship_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,55 +15,11 @@ import (
 	"github.com/terragonlabs/holdfast/internal/walship"
 )
 
-// slow is a store that takes a while for each page of a listing, or never answers.
-type slow struct {
-	store.Store
-
-	page  time.Duration
-	mute  bool
-	pages atomic.Int64
-}
-
-const slowPage = 1000 // keys, as providers give them
-
-func (s *slow) List(ctx context.Context, prefix string, opts store.ListOptions) iter.Seq2[store.Object, error] {
-	return func(yield func(store.Object, error) bool) {
-		given := 0
-		if !s.turn(ctx) {
-			yield(store.Object{}, failure.Wrap(failure.Unavailable, ctx.Err(), "list %s", prefix))
-			return
-		}
-		for obj, err := range s.Store.List(ctx, prefix, opts) {
-			if given++; err == nil && given%slowPage == 0 && !s.turn(ctx) {
-				obj, err = store.Object{}, failure.Wrap(failure.Unavailable, ctx.Err(), "list %s", prefix)
-			}
-			if !yield(obj, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// turn waits for a page, and says whether it came.
-func (s *slow) turn(ctx context.Context) bool {
-	s.pages.Add(1)
-	if s.mute {
-		<-ctx.Done()
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(s.page):
-		return true
-	}
-}
-
 // listed is a log of which stores list objects that nobody opens.
 type listed struct {
 	walship.Cluster
 
-	stores []*slow
+	stores []*memory.Slow
 }
 
 const listedSize = wal.SegmentSize(1 << 20)
@@ -73,7 +27,7 @@ const listedSize = wal.SegmentSize(1 << 20)
 func newListed(stores int) *listed {
 	l := &listed{Cluster: walship.Cluster{Source: "orders", SystemID: 7, SegmentSize: listedSize}}
 	for i := range stores {
-		one := &slow{Store: memory.New(fmt.Sprintf("store-%d", i), time.Now)}
+		one := &memory.Slow{Store: memory.New(fmt.Sprintf("store-%d", i), time.Now)}
 		l.stores = append(l.stores, one)
 		l.Stores = append(l.Stores, one)
 	}
@@ -129,7 +83,7 @@ func TestHeldUpToListsNoMoreThanItNeeds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newListed(1)
-		l.stores[0].page = 100 * time.Millisecond
+		l.stores[0].Page = 100 * time.Millisecond
 		l.whole(t, 0, 1, 200)
 		l.pieces(t, 0, 1, 200, 100)
 		l.pieces(t, 0, 201, 201, 8)
@@ -142,11 +96,11 @@ func TestHeldUpToListsNoMoreThanItNeeds(t *testing.T) {
 			{"all whole ones", 1, 201, 1},
 			{"all, and the pieces of the last one", 1, 202, 2},
 		} {
-			l.stores[0].pages.Store(0)
+			l.stores[0].Pages.Store(0)
 			if got, err := l.held(t.Context(), c.from, c.until); err != nil || got != listedAt(c.until) {
 				t.Errorf("%s: held up to %s, %v", c.what, got, err)
 			}
-			if got := l.stores[0].pages.Load(); got > c.pages {
+			if got := l.stores[0].Pages.Load(); got > c.pages {
 				t.Errorf("%s: %d pages, want %d", c.what, got, c.pages)
 			}
 		}
@@ -166,7 +120,7 @@ func TestHeldUpToTakesManySegmentsInPiecesTogether(t *testing.T) {
 			t.Errorf("held up to %s, %v", got, err)
 		}
 		for i, one := range l.stores {
-			if got := one.pages.Load(); got > 20 {
+			if got := one.Pages.Load(); got > 20 {
 				t.Errorf("store %d was asked %d times", i, got)
 			}
 		}
@@ -179,18 +133,25 @@ func TestHeldUpToWaitsForSilenceOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newListed(2)
-		l.stores[0].page, l.stores[1].mute = 9*time.Second, true
+		l.stores[0].Page = 9 * time.Second
+		l.stores[1].Mute.Store(true)
 		l.pieces(t, 0, 3, 3, 5000)
 		began := time.Now()
 		got, err := l.held(t.Context(), 3, 4)
 		if took := time.Since(began); err != nil || got != listedAt(4) || took < 50*time.Second {
 			t.Errorf("slow: held up to %s, %v, after %s", got, err, took)
 		}
-		l.stores[0].page = 100 * time.Millisecond
+		l.stores[0].Page = 100 * time.Millisecond
 		began = time.Now()
 		got, err = l.held(t.Context(), 3, 4)
 		if took := time.Since(began); err != nil || got != listedAt(4) || took > time.Second {
 			t.Errorf("one holds all: held up to %s, %v, after %s", got, err, took)
+		}
+		began = time.Now()
+		half := listedAt(3) + wal.LSN(listedSize)/5000*2500
+		got, err = walship.HeldUpTo(t.Context(), l.Cluster, wal.History{Timeline: 1}.Path(), listedAt(3), half)
+		if took := time.Since(began); err != nil || got != half || took > time.Second {
+			t.Errorf("one holds all of half a segment: held up to %s, %v, after %s", got, err, took)
 		}
 		began = time.Now()
 		got, err = l.held(t.Context(), 3, 5)
@@ -205,7 +166,7 @@ func TestHeldUpToCountsWhatWasListed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newListed(1)
-		l.stores[0].page = time.Second
+		l.stores[0].Page = time.Second
 		l.whole(t, 0, 1, 2500)
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
@@ -219,7 +180,7 @@ func TestFindHistoryAsksAllStoresAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newListed(2)
-		l.stores[0].mute = true
+		l.stores[0].Mute.Store(true)
 		text := []byte("1\t0/380000\tpromoted\n")
 		sum := store.DigestOf(text)
 		key := fmt.Sprintf("v1/orders/wal/%s/00000002/00000002.history-%s.clear", l.SystemID, sum.String()[:32])
