@@ -36,8 +36,9 @@
 // session before shipped is remembered, otherwise the stores are asked. So the slot
 // passes nothing that they lack. Where a timeline begins inside a segment, the new
 // timeline's copy is streamed from its start, whoever saw the promotion. What neither
-// stores nor server have is an alarm, tail-gap, and status counts from before it. A
-// segment that was acknowledged from the spool alone is held by no store.
+// stores nor server have is an alarm, tail-gap, and status counts from before it: stores
+// are asked about it now and then, and no streaming waits for what they say. A segment
+// that was acknowledged from the spool alone is held by no store.
 //
 // # What a store cannot do
 //
