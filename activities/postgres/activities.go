@@ -34,6 +34,8 @@ type Config struct {
 // Activities work on the servers of one host.
 type Activities struct {
 	Config
+
+	backups trials
 }
 
 // Ref names the activities for workflows; it is never called through.

@@ -24,7 +24,7 @@ import (
 // archivePatience is how long a finished backup waits for its WAL.
 const archivePatience = 10 * time.Minute
 
-func (a *Activities) backUp(ctx context.Context, in BackupInput) (BackedUp, error) {
+func (a *Activities) backUp(ctx context.Context, in BackupInput, trial *trial) (BackedUp, error) {
 	beat := pulse.Start(ctx)
 	defer beat.Stop()
 	t, err := a.resolve(in.Where)
@@ -45,7 +45,10 @@ func (a *Activities) backUp(ctx context.Context, in BackupInput) (BackedUp, erro
 	}
 	log := walship.Cluster{Source: t.database.Name, SystemID: identity.SystemID, SegmentSize: identity.SegmentSize, Stores: a.Stores}
 	into := a.archiveConfig(t, in)
-	into.Progress = func(p archive.Progress) { beat.Report(p) }
+	into.Progress = func(p archive.Progress) {
+		trial.note(p)
+		beat.Report(p)
+	}
 	owner := c.Programs.Owner
 	if err := owner.MkdirAll(into.StateDir); err != nil {
 		return BackedUp{}, err

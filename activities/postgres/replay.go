@@ -160,10 +160,13 @@ func (a *Activities) promote(ctx context.Context, in PromoteInput) (Promoted, er
 }
 
 // BackUp makes a base backup of the serving cluster. Run again for the same run it
-// resumes the same set, uploads nothing twice, and returns a finished one as it is.
+// resumes the same set, uploads nothing twice, and returns a finished one as it is. A
+// recovered service waits for it, so it is tried again by itself only until it was tried
+// in vain for half a minute (trials).
 func (a *Activities) BackUp(ctx context.Context, in BackupInput) (BackedUp, error) {
-	done, err := a.backUp(ctx, in)
-	return done, boundary.Out(err)
+	trial := newTrial()
+	done, err := a.backUp(ctx, in, trial)
+	return done, a.backups.settle(in, trial, err)
 }
 
 // waitFor polls until look says yes, an error, or ctx ends.

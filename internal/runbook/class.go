@@ -85,9 +85,6 @@ func table(c Class) (options, bool) {
 	return o, true
 }
 
-// soonAttempts of a step with AskSoon wait 1, 2, 4, 8 and 16 seconds for one another.
-const soonAttempts = 6
-
 // undoTable is for compensation: long-suffering, because what is not undone
 // stays broken, but bounded, because somebody must learn of it.
 func undoTable() options {

@@ -19,9 +19,6 @@ const leastTime = 5 * time.Second
 // activityContext returns ctx with the options of s.
 func (rb *Run) activityContext(ctx workflow.Context, s step) workflow.Context {
 	o := rb.table(s.class)
-	if s.askSoon {
-		o.Retry.MaximumAttempts = min(o.Retry.MaximumAttempts, soonAttempts)
-	}
 	total := o.Total
 	if o.ByClock {
 		if left, bounded := rb.timeLeft(); bounded {

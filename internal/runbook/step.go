@@ -22,11 +22,6 @@ func Required() Option { return func(s *step) { s.required = true } }
 // For steps whose failure is itself a result.
 func Advisory() Option { return func(s *step) { s.advisory = true } }
 
-// AskSoon has people asked about the step once it failed for half a minute, whatever
-// its class is tried for: for steps during which the service stands still, and that
-// they may leave out.
-func AskSoon() Option { return func(s *step) { s.askSoon = true } }
-
 // step is one call of one activity, or of one child workflow.
 type step struct {
 	key      string
@@ -37,7 +32,6 @@ type step struct {
 	child    bool
 	required bool
 	advisory bool
-	askSoon  bool
 }
 
 // Do follows one step and returns what its activity returned. When the step

@@ -17,7 +17,12 @@ type Detail struct {
 // Out turns err into a Temporal application error whose type is err's class and
 // which is retryable when the class is. Out(nil) is nil. Errors that already are
 // Temporal errors (cancellation, for one) pass unchanged.
-func Out(err error) error {
+func Out(err error) error { return out(err, false) }
+
+// Final is Out for what was tried for long enough: it is not retried, whatever its class.
+func Final(err error) error { return out(err, true) }
+
+func out(err error, final bool) error {
 	if err == nil {
 		return nil
 	}
@@ -35,7 +40,7 @@ func Out(err error) error {
 	// The cause is flattened into the message on purpose: a chain of Go error
 	// types means nothing to the other side and doubles the history's size.
 	return temporal.NewApplicationErrorWithOptions(err.Error(), string(class),
-		temporal.ApplicationErrorOptions{NonRetryable: !class.Retryable(), Details: []any{detail}})
+		temporal.ApplicationErrorOptions{NonRetryable: final || !class.Retryable(), Details: []any{detail}})
 }
 
 // In turns what a Temporal future returned back into a classed error. A timeout

@@ -42,6 +42,18 @@ func TestOnlyRetryableClassesAreRetried(t *testing.T) {
 	require.True(t, applied.NonRetryable())
 }
 
+func TestFinalIsNotRetriedAndKeepsItsClass(t *testing.T) {
+	t.Parallel()
+	sent := boundary.Final(failure.New(failure.Unavailable, "down").WithHint("start it"))
+	var applied *temporal.ApplicationError
+	require.ErrorAs(t, sent, &applied)
+	require.True(t, applied.NonRetryable())
+	got := cross(t, sent)
+	require.Equal(t, failure.Unavailable, failure.ClassOf(got))
+	require.Equal(t, "start it", failure.HintOf(got))
+	require.NoError(t, boundary.Final(nil))
+}
+
 func TestUnclassedErrorsAreUnknownNeverFine(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, failure.Unknown, failure.ClassOf(cross(t, errors.New("who knows"))))

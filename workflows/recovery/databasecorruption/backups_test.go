@@ -10,6 +10,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/approval"
 	"github.com/terragonlabs/holdfast/internal/evidence"
 	"github.com/terragonlabs/holdfast/internal/failure"
+	"github.com/terragonlabs/holdfast/internal/failure/boundary"
 	"github.com/terragonlabs/holdfast/internal/runbook"
 )
 
@@ -65,7 +66,7 @@ func TestPeopleAreAskedSoonAboutASilentStore(t *testing.T) {
 	t.Parallel()
 	down := failure.New(failure.Unavailable, "store far did not answer")
 	b := newBench(t, shipped(t))
-	b.world.fail["postgres.BackUp"] = slices.Repeat([]error{down}, 6)
+	b.world.fail["postgres.BackUp"] = append(slices.Repeat([]error{down}, 5), boundary.Final(down))
 	b.answerFailure(approval.Skip)
 	require.NoError(t, b.run())
 	require.Contains(t, b.report(), "| New backups flow | Unknown |", "they were asked before it was tried for long")
@@ -81,6 +82,18 @@ func TestPeopleAreAskedSoonAboutASilentStore(t *testing.T) {
 		}
 	}
 	require.WithinRange(t, failed, began, began.Add(time.Minute))
+}
+
+// TestInterruptionsOfABackupAskNobody: what the activity does not call final is tried again.
+func TestInterruptionsOfABackupAskNobody(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, shipped(t))
+	b.world.fail["postgres.BackUp"] = slices.Repeat([]error{failure.New(failure.Unavailable, "store far did not answer")}, 12)
+	require.NoError(t, b.run())
+	require.Greater(t, b.succeeded("Take a new base backup"), -1)
+	for _, entry := range b.entries() {
+		require.False(t, entry.Kind == evidence.StepFailed && entry.Title == "Take a new base backup", "people were asked")
+	}
 }
 
 // succeeded returns where on the timeline the step of that title succeeded; -1: nowhere.

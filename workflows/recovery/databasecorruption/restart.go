@@ -100,7 +100,7 @@ func (r *run) protect() (err error) {
 		return err
 	}
 	r.backup, err = runbook.Do(r.Run, "Take a new base backup", postgres.Ref.BackUp,
-		postgres.BackupInput{Where: r.at(r.primary), Expect: r.promoted.Identity, Began: r.Now()}, runbook.Transfer, r.on(r.primary), runbook.AskSoon())
+		postgres.BackupInput{Where: r.at(r.primary), Expect: r.promoted.Identity, Began: r.Now()}, runbook.Transfer, r.on(r.primary))
 	return errors.Join(err, waitReplica())
 }
 
