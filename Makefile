@@ -128,7 +128,7 @@ FAULTS ?= 100
 chaos: tools-run ## break everything on a real stack: each fault, then FAULTS (100) at random from SEED (1); writes docs/faults.md
 	mkdir -p .run/chaos && rm -f .run/chaos/rows.jsonl
 	HOLDFAST_CHAOS_ROWS=$(CURDIR)/.run/chaos/rows.jsonl HOLDFAST_CHAOS_SEED=$(SEED) HOLDFAST_CHAOS_FAULTS=$(FAULTS) HOLDFAST_CHAOS_SIGNALS=10000 \
-		$(GO) test -tags chaos -count=1 -v -timeout 3h ./testsuite/chaos 2>&1 | tee .run/chaos/log.txt | grep -E --line-buffered '^(---|    ---|ok|FAIL|PASS|logs:|campaign:)|fault +[0-9]+/|_test.go:.* \| '
+		$(GO) test -tags chaos -count=1 -v -timeout 3h -skip '^TestTheDocumentNamesEveryFault$$' ./testsuite/chaos 2>&1 | tee .run/chaos/log.txt | grep -E --line-buffered '^(---|    ---|ok|FAIL|PASS|logs:|campaign:)|fault +[0-9]+/|_test.go:.* \| '
 	$(GO) run ./testsuite/chaos/table .run/chaos/rows.jsonl docs/faults.md
 
 .PHONY: microbench
