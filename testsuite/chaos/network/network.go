@@ -148,7 +148,9 @@ func (w *Way) remake(faults ...toxic) error {
 const portWait = 10 * time.Second
 
 func (w *Way) listenAgain() error {
-	for deadline := time.Now().Add(portWait); ; time.Sleep(100 * time.Millisecond) {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(portWait); ; <-again.C {
 		err := w.proxy.Start()
 		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			return err
