@@ -23,6 +23,7 @@ type beatLog struct {
 	dir  string
 	file *os.File
 	open []Beat // lines of the open file
+	torn bool   // the open file may end with half a line, which nothing may follow
 }
 
 // openBeatLog takes up what an earlier process left. A last line that a crash
@@ -76,12 +77,18 @@ func (l *beatLog) rewrite() error {
 	if l.file != nil {
 		_ = l.file.Close() // replaced; every line was synced
 	}
-	l.file = file
+	l.file, l.torn = file, false
 	return nil
 }
 
-// add appends one acknowledged beat and fsyncs it.
+// add appends one acknowledged beat and fsyncs it. After a failure, of a full disk for
+// one, the file is written again first: a line behind half a line would be lost with it.
 func (l *beatLog) add(beat Beat) error {
+	if l.torn {
+		if err := l.rewrite(); err != nil {
+			return err
+		}
+	}
 	line, err := json.Marshal(beat)
 	if err != nil {
 		return failure.Wrap(failure.Internal, err, "encode heartbeat")
@@ -91,6 +98,7 @@ func (l *beatLog) add(beat Beat) error {
 		err = l.file.Sync()
 	}
 	if err != nil {
+		l.torn = true
 		return classFile(err, "append heartbeat")
 	}
 	l.open = append(l.open, beat)
