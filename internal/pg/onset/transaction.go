@@ -1,6 +1,7 @@
 package onset
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -208,19 +209,12 @@ func (t *Transaction) absorb(part *Transaction) {
 	}
 }
 
-// files returns the transaction's user relations in a fixed order.
+// files returns the transaction's user relations, most destroyed first, in a fixed order.
 func (t Transaction) files() []page.RelFile {
 	return slices.SortedFunc(maps.Keys(t.Relations), func(a, b page.RelFile) int {
-		return int(t.Relations[b].Destroyed()-t.Relations[a].Destroyed())*2 + compareNode(a, b)
+		return cmp.Or(
+			cmp.Compare(t.Relations[b].Destroyed(), t.Relations[a].Destroyed()),
+			cmp.Compare(a.Database, b.Database), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Tablespace, b.Tablespace),
+		)
 	})
-}
-
-func compareNode(a, b page.RelFile) int {
-	switch {
-	case a.Node < b.Node:
-		return -1
-	case a.Node > b.Node:
-		return 1
-	}
-	return 0
 }
