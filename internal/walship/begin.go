@@ -163,16 +163,16 @@ func (t *tail) held(ctx context.Context, path wal.Path, from, kept, until wal.LS
 }
 
 // since is the earliest that what comes first in a session may have been written:
-// after the last session had all safe, and where the archiver keeps up after the last
-// segment but one was archived. Without either, when its segment was last written to:
-// it is that old at least. Zero where nothing was written that stores lack.
+// after the last session had all safe, and after the archived segment before it was
+// written to last. Without either, when its own segment was last written to: it is that
+// old at least. Zero where nothing was written that stores lack.
 func (t *tail) since(where position) time.Time {
 	if where.from >= where.flushed {
 		return time.Time{}
 	}
 	size := t.settings.SegmentSizeBytes
-	lacking, writing := size.SegmentAt(where.timeline, where.from), size.SegmentAt(where.timeline, where.flushed)
-	since := later(t.settled, t.archiver.recent.closeBehind(lacking, writing))
+	lacking := size.SegmentAt(where.timeline, where.from)
+	since := later(t.settled, t.archiver.recent.writtenBehind(lacking, where.timeline))
 	if since.IsZero() {
 		since = lastWrite(filepath.Join(t.settings.DataDir, "pg_wal", size.Name(lacking)))
 	}

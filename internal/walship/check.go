@@ -74,28 +74,39 @@ func lastWrite(path string) time.Time {
 	return info.ModTime()
 }
 
+// archivable is a file that PostgreSQL wants archived.
+type archivable struct {
+	file    wal.FileName
+	content []byte
+	written time.Time // last
+}
+
 // readArchivable reads a file that PostgreSQL wants archived.
-func readArchivable(s settings.Settings, path string) (wal.FileName, []byte, error) {
+func readArchivable(s settings.Settings, path string) (archivable, error) {
 	dir, name, err := inWALDir(s, path)
 	if err != nil {
-		return wal.FileName{}, nil, err
+		return archivable{}, err
 	}
 	file, err := s.SegmentSizeBytes.ParseFileName(name)
 	if err != nil {
-		return wal.FileName{}, nil, err
+		return archivable{}, err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return wal.FileName{}, nil, classFile(err, "open %s", dir)
+		return archivable{}, classFile(err, "open %s", dir)
 	}
 	defer func() { _ = root.Close() }() // only read
 	opened, err := root.Open(name)
 	if err != nil {
-		return wal.FileName{}, nil, classFile(err, "open %s", name)
+		return archivable{}, classFile(err, "open %s", name)
 	}
 	defer func() { _ = opened.Close() }() // only read
-	content, err := readAllBounded(opened, name, maxPlain(s.SegmentSizeBytes, file.Kind))
-	return file, content, err
+	info, err := opened.Stat()
+	if err != nil {
+		return archivable{}, classFile(err, "look at %s", name)
+	}
+	content, err := readFile(opened, name, maxPlain(s.SegmentSizeBytes, file.Kind))
+	return archivable{file: file, content: content, written: info.ModTime()}, err
 }
 
 // maxPlain is the most bytes a file of this kind can have.

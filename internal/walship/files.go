@@ -1,6 +1,7 @@
 package walship
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -36,7 +37,20 @@ func readBounded(path string, maxBytes int64) ([]byte, error) {
 		return nil, classFile(err, "open %s", path)
 	}
 	defer func() { _ = file.Close() }() // only read
-	return readAllBounded(file, path, maxBytes)
+	return readFile(file, path, maxBytes)
+}
+
+// readFile is readAllBounded for a file, whose size says how much memory it takes.
+func readFile(file *os.File, what string, maxBytes int64) ([]byte, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, classFile(err, "look at %s", what)
+	}
+	content := bytes.NewBuffer(make([]byte, 0, min(max(info.Size(), 0), maxBytes)+bytes.MinRead))
+	if _, err := content.ReadFrom(io.LimitReader(file, maxBytes+1)); err != nil {
+		return nil, classFile(err, "read %s", what)
+	}
+	return within(content.Bytes(), what, maxBytes)
 }
 
 func readAllBounded(r io.Reader, what string, maxBytes int64) ([]byte, error) {
@@ -44,6 +58,10 @@ func readAllBounded(r io.Reader, what string, maxBytes int64) ([]byte, error) {
 	if err != nil {
 		return nil, classFile(err, "read %s", what)
 	}
+	return within(content, what, maxBytes)
+}
+
+func within(content []byte, what string, maxBytes int64) ([]byte, error) {
 	if int64(len(content)) > maxBytes {
 		return nil, failure.New(failure.Corrupt, "%s is longer than %d bytes", what, maxBytes)
 	}

@@ -76,7 +76,7 @@ func TestGapIsLookedAtOnceItsSegmentIsArchived(t *testing.T) {
 func gapTail(near store.Store, lacking wal.LSN) *tail {
 	tl := &tail{settings: settings.Settings{SegmentSizeBytes: testSegment}, meter: &meter{}, report: newReporter(zap.NewNop(), nil)}
 	tl.archiver = &Archiver{place: place{source: "orders", system: 7, size: testSegment}, shelves: []*shelf{{Store: near}}}
-	tl.archiver.recent.add(wal.Segment{Timeline: 1, Number: 3})
+	tl.archiver.recent.add(wal.Segment{Timeline: 1, Number: 3}, time.Now())
 	tl.gap = gap{from: lacking * testSegment, to: (lacking + 1) * testSegment, since: time.Now(), looked: time.Now()}
 	tl.report.raise(EventTailGap, "", tl.gap.from.String(), "WAL is missing")
 	return tl
@@ -92,5 +92,5 @@ func archiveSegment(t *testing.T, into store.Store, tl *tail, number uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tl.archiver.recent.add(seg)
+	tl.archiver.recent.add(seg, time.Now())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
@@ -34,9 +33,9 @@ func (a *Archiver) Push(ctx context.Context, path string) error {
 }
 
 func (a *Archiver) push(ctx context.Context, name, path string) error {
-	file, content, err := readArchivable(a.settings, path)
+	read, err := readArchivable(a.settings, path)
 	if err == nil {
-		err = checkContent(a.place, file, content)
+		err = checkContent(a.place, read.file, read.content)
 	}
 	if err != nil {
 		if !failure.Is(err, failure.Unavailable) {
@@ -44,12 +43,12 @@ func (a *Archiver) push(ctx context.Context, name, path string) error {
 		}
 		return err
 	}
-	err = a.pushContent(ctx, file, name, content)
+	err = a.pushContent(ctx, read.file, name, read.content)
 	if err != nil && !errors.Is(err, errSpoolOnly) {
 		return err
 	}
-	if err == nil && file.Kind == wal.FileSegment {
-		a.recent.add(file.Segment)
+	if err == nil && read.file.Kind == wal.FileSegment {
+		a.recent.add(read.file.Segment, read.written)
 	}
 	a.report.clear(EventRefused, EventRefused, "", "archiving goes on")
 	return nil
@@ -237,67 +236,4 @@ func (a *Archiver) settle(p parcel, names ...string) {
 	if objects, _ := a.spool.totals(); objects == 0 {
 		a.report.clear(EventSpoolFull, EventStoreCaughtUp, "", "the spool is empty")
 	}
-}
-
-// recentSegments remembers what was archived lately, so that the tail does not
-// ship the rest of a segment that stores hold whole.
-type recentSegments struct {
-	mu     sync.Mutex
-	list   []wal.Segment
-	newest [2]time.Time // when the last two were
-}
-
-const rememberedSegments = 256
-
-func (r *recentSegments) add(seg wal.Segment) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.list = append(r.list, seg)
-	r.newest = [2]time.Time{time.Now(), r.newest[0]}
-	if len(r.list) > rememberedSegments {
-		r.list = slices.Delete(r.list, 0, len(r.list)-rememberedSegments)
-	}
-}
-
-// since is when the last segment but one was archived; zero before there were two.
-// What is not archived while the archiver keeps up was written after that.
-func (r *recentSegments) since() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.newest[1]
-}
-
-// closeBehind is since where the archiver is close behind the segment that is being
-// written, with at most one more waiting, and none left out since the first that
-// stores lack; zero where it is not, and what is not archived may be older.
-func (r *recentSegments) closeBehind(lacking, writing wal.Segment) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.list) < 2 {
-		return time.Time{}
-	}
-	last := r.list[len(r.list)-1]
-	if last.Timeline != writing.Timeline || writing.Number > last.Number+2 {
-		return time.Time{}
-	}
-	for ; lacking.Number <= last.Number; lacking = lacking.Next() {
-		if !slices.Contains(r.list, lacking) {
-			return time.Time{}
-		}
-	}
-	return r.newest[1]
-}
-
-// aheadOfTail reports whether segments are archived faster than the tail ships, and
-// close behind the one that is being written: two within the interval. Segments of a
-// backlog do not count, however many go by.
-func (r *recentSegments) aheadOfTail(lacking, writing wal.Segment, now time.Time, interval time.Duration) bool {
-	since := r.closeBehind(lacking, writing)
-	return !since.IsZero() && now.Sub(since) < interval
-}
-
-func (r *recentSegments) has(seg wal.Segment) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Contains(r.list, seg)
 }

@@ -23,7 +23,7 @@ type shipment struct {
 	buffer  []byte    // received and not safe
 	marks   []mark    // when that was
 	since   time.Time // for the first mark: the bytes may be that old; zero: they are not
-	lastTry time.Time
+	failed  time.Time // when shipping last did; zero: it did not since it last succeeded
 	shipper once
 
 	statusDue  atomic.Bool // the server should hear of progress
@@ -133,46 +133,62 @@ func (s *shipment) safe() wal.LSN {
 }
 
 // advance starts a shipping when the oldest byte has waited for an interval, or
-// the buffer is half full, and lets go of what was archived meanwhile, unless one is
-// under way.
+// the buffer is almost full, and lets go of what was archived meanwhile, unless one is
+// under way. Bytes of a later segment than those wait on: it may be archived whole.
 func (s *shipment) advance(ctx context.Context, now time.Time) {
-	due, archived := s.due(now)
-	if !due && !archived {
+	d := s.due(now)
+	if d == (due{}) {
 		return
 	}
 	s.shipper.try(func() {
-		if due {
-			s.mu.Lock()
-			s.lastTry = now
-			s.mu.Unlock()
-		}
-		if err := s.ship(ctx, due); err != nil {
+		err := s.ship(ctx, func(p piece) bool {
+			return d.waited && now.Sub(p.since) >= s.tail.settings.Tail.Interval || d.pressed && p.whole
+		})
+		s.tried(err)
+		if err != nil {
 			// The bytes stay and are tried again; the alarm says so until they are safe.
 			s.tail.report.raise(EventStoresDown, "", "", "the tail cannot ship: "+err.Error())
 		}
 	})
 }
 
-// due says whether to ship, and whether the first segment was archived whole.
-func (s *shipment) due(now time.Time) (due, archived bool) {
+// due is why to ship.
+type due struct {
+	waited   bool // the first byte, for an interval
+	pressed  bool // the buffer is almost full
+	archived bool // the first segment was archived whole
+}
+
+func (s *shipment) due(now time.Time) due {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.buffer) == 0 {
-		return false, false
+		return due{}
 	}
 	size, interval := s.tail.settings.SegmentSizeBytes, s.tail.settings.Tail.Interval
-	tried := now.Sub(s.lastTry)
-	waited, pressed := now.Sub(s.oldest()) >= interval, len(s.buffer) >= bufferSegments*int(size)/2
-	due = (waited && tried >= interval) || (pressed && tried >= receivePatience)
-	return due, s.tail.archiver.recent.has(size.SegmentAt(s.tli, s.start))
+	rested := now.Sub(s.failed)
+	return due{
+		waited:   now.Sub(s.oldest()) >= interval && rested >= interval,
+		pressed:  len(s.buffer) >= pressingSegments*int(size) && rested >= receivePatience,
+		archived: s.tail.archiver.recent.has(size.SegmentAt(s.tli, s.start)),
+	}
 }
 
-// ship brings what was received so far into the stores, piece by piece, or with
-// only what was archived already just lets go of that. It stops at the first piece
+func (s *shipment) tried(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = time.Time{}
+	if err != nil {
+		s.failed = time.Now()
+	}
+}
+
+// ship brings what was received so far into the stores, piece by piece, as long as it is
+// wanted there, and lets go of what was archived already. It stops at the first piece
 // that no store takes.
-func (s *shipment) ship(ctx context.Context, everything bool) error {
+func (s *shipment) ship(ctx context.Context, wanted func(piece) bool) error {
 	for _, piece := range s.cut() {
-		if !everything && !s.tail.archiver.recent.has(piece.segment) {
+		if !wanted(piece) && !s.tail.archiver.recent.has(piece.segment) {
 			return nil
 		}
 		if err := s.tail.archiver.pushPiece(ctx, piece.segment, piece.from, piece.bytes); err != nil {
@@ -188,6 +204,8 @@ type piece struct {
 	segment wal.Segment
 	from    wal.LSN
 	bytes   []byte
+	since   time.Time // when the first byte came, or a little earlier
+	whole   bool      // to the end of its segment
 }
 
 // cut divides the buffer at segment borders. The pieces share its memory, which
@@ -200,11 +218,24 @@ func (s *shipment) cut() []piece {
 	from, rest := s.start, s.buffer
 	for len(rest) > 0 {
 		seg := size.SegmentAt(s.tli, from)
-		length := min(len(rest), int(size.Start(seg.Next())-from))
-		pieces = append(pieces, piece{segment: seg, from: from, bytes: rest[:length:length]})
+		left := int(size.Start(seg.Next()) - from)
+		length := min(len(rest), left)
+		pieces = append(pieces, piece{segment: seg, from: from, bytes: rest[:length:length], since: s.cameAt(from), whole: length == left})
 		from, rest = from+wal.LSN(length), rest[length:]
 	}
 	return pieces
+}
+
+// cameAt is when a byte of the buffer was received, or a little earlier.
+func (s *shipment) cameAt(at wal.LSN) time.Time {
+	came := s.oldest()
+	for _, mark := range s.marks {
+		if mark.from > at {
+			break
+		}
+		came = mark.at
+	}
+	return came
 }
 
 func (s *shipment) settle(length int) {
@@ -228,7 +259,7 @@ func (s *shipment) settle(length int) {
 func (s *shipment) flush(ctx context.Context) error {
 	s.shipper.done.Wait()
 	for {
-		err := s.ship(ctx, true)
+		err := s.ship(ctx, func(piece) bool { return true })
 		if err == nil {
 			return nil
 		}

@@ -3,8 +3,13 @@ package walship
 import (
 	"bytes"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/memory"
 	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
@@ -32,25 +37,80 @@ func received(t *testing.T, length int) *shipment {
 func TestTailShipsWhatHasWaited(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		length    int
-		waited    time.Duration
-		sinceLast time.Duration
-		due       bool
+		length int
+		waited time.Duration
+		failed time.Duration // ago; zero: it did not
+		due    due
 	}{
-		"nothing":                    {waited: time.Hour, sinceLast: time.Hour},
-		"fresh":                      {length: 100, waited: time.Second, sinceLast: time.Hour},
-		"a fresh segment":            {length: testSegment, waited: time.Second, sinceLast: time.Hour},
-		"waited":                     {length: 100, waited: 2 * time.Second, sinceLast: 2 * time.Second, due: true},
-		"waited, tried a moment ago": {length: 100, waited: time.Hour, sinceLast: time.Second},
-		"half full":                  {length: 2 * testSegment, waited: time.Second, sinceLast: time.Second, due: true},
-		"half full, tried just now":  {length: 2 * testSegment, waited: time.Second, sinceLast: 10 * time.Millisecond},
+		"nothing":                      {waited: time.Hour},
+		"fresh":                        {length: 100, waited: time.Second},
+		"two fresh segments":           {length: 2 * testSegment, waited: time.Second},
+		"waited":                       {length: 100, waited: 2 * time.Second, due: due{waited: true}},
+		"waited, failed a moment ago":  {length: 100, waited: time.Hour, failed: time.Second},
+		"waited, failed a while ago":   {length: 100, waited: time.Hour, failed: 3 * time.Second, due: due{waited: true}},
+		"almost full":                  {length: 3 * testSegment, waited: time.Second, due: due{pressed: true}},
+		"almost full, failed just now": {length: 3 * testSegment, waited: time.Second, failed: 10 * time.Millisecond},
 	} {
 		s := received(t, tt.length)
 		now := time.Now().Add(tt.waited)
-		s.lastTry = now.Add(-tt.sinceLast)
-		if due, archived := s.due(now); due != tt.due || archived {
-			t.Errorf("%s: due %v, archived %v", name, due, archived)
+		if tt.failed > 0 {
+			s.failed = now.Add(-tt.failed)
 		}
+		if got := s.due(now); got != tt.due {
+			t.Errorf("%s: due %+v", name, got)
+		}
+	}
+}
+
+// While a segment is archived, the bytes behind it have not waited: they are not shipped
+// with those that have, unless room is short, and then as whole segments.
+func TestTailHoldsBackWhatMayBeArchivedWhole(t *testing.T) {
+	t.Parallel()
+	const interval = 2 * time.Second
+	for name, tt := range map[string]struct {
+		second time.Duration // how long segment 2 has waited
+		length int
+		safe   wal.LSN
+		pieces int
+	}{
+		"the second is fresh":       {second: time.Second, length: testSegment + 5, safe: 2 * testSegment, pieces: 1},
+		"the second waited as well": {second: interval, length: testSegment + 5, safe: 2*testSegment + 5, pieces: 2},
+		"room is short":             {second: time.Second, length: 3*testSegment + 5, safe: 4 * testSegment, pieces: 3},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			near := memory.New("near", time.Now)
+			s := received(t, 0)
+			s.tail.archiver = &Archiver{
+				settings: settings.Settings{Archive: settings.Archive{Timeout: time.Minute}},
+				place:    place{source: "orders", system: 7, size: testSegment}, shelves: []*shelf{{Store: near}},
+				seal:  func(plain []byte, _ string) ([]byte, error) { return plain, nil },
+				spool: &spool{}, report: newReporter(zap.NewNop(), nil), meter: &meter{}, ctx: t.Context(),
+			}
+			give := func(from, to int) {
+				if err := s.take(message{start: wal.LSN(testSegment + from), data: make([]byte, to-from)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			give(0, testSegment)
+			pause(t.Context(), interval-tt.second)
+			give(testSegment, tt.length)
+			pause(t.Context(), tt.second)
+			s.advance(t.Context(), time.Now())
+			s.shipper.done.Wait()
+			if s.safe() != tt.safe {
+				t.Errorf("%s: safe up to %s, want %s", name, s.safe(), tt.safe)
+			}
+			pieces := 0
+			for _, err := range near.List(t.Context(), "", store.ListOptions{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				pieces++
+			}
+			if pieces != tt.pieces {
+				t.Errorf("%s: %d pieces were shipped, want %d", name, pieces, tt.pieces)
+			}
+		})
 	}
 }
 
@@ -62,14 +122,14 @@ func TestTailLetsGoOfArchivedSegments(t *testing.T) {
 	first := s.oldest()
 	s.note(2*testSegment+5, first.Add(time.Minute))
 	s.append([]byte("later"))
-	if _, archived := s.due(time.Now()); archived {
+	if s.due(time.Now()).archived {
 		t.Error("said to be archived before it was")
 	}
-	s.tail.archiver.recent.add(wal.Segment{Timeline: 1, Number: 1})
-	if due, archived := s.due(time.Now()); due || !archived {
-		t.Errorf("due %v, archived %v", due, archived)
+	s.tail.archiver.recent.add(wal.Segment{Timeline: 1, Number: 1}, time.Now())
+	if got := s.due(time.Now()); got != (due{archived: true}) {
+		t.Errorf("due %+v", got)
 	}
-	if err := s.ship(t.Context(), false); err != nil {
+	if err := s.ship(t.Context(), func(piece) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	if s.safe() != 2*testSegment || string(s.buffer[5:]) != "later" || len(s.buffer) != 10 {
@@ -87,29 +147,32 @@ func TestTailLetsGoOfArchivedSegments(t *testing.T) {
 func TestTailRestsWhileSegmentsSuffice(t *testing.T) {
 	t.Parallel()
 	const interval = time.Minute
-	now := time.Now()
+	type archived struct {
+		number uint64
+		ago    time.Duration // when it was written to last
+	}
 	for name, tt := range map[string]struct {
-		archived []uint64
+		archived []archived
 		lacking  uint64 // the first segment that stores lack
-		writing  wal.Segment
-		after    time.Duration
+		writing  wal.Timeline
 		rests    bool
 	}{
-		"nothing archived":        {lacking: 7, writing: wal.Segment{Timeline: 1, Number: 7}},
-		"one alone":               {lacking: 7, archived: []uint64{6}, writing: wal.Segment{Timeline: 1, Number: 7}},
-		"two, the last one":       {lacking: 7, archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
-		"two, one more waits":     {lacking: 6, archived: []uint64{4, 5}, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
-		"of a backlog":            {lacking: 5, archived: []uint64{1, 2, 3, 4}, writing: wal.Segment{Timeline: 1, Number: 7}},
-		"on another timeline":     {lacking: 7, archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 2, Number: 7}},
-		"of all since a rest":     {archived: []uint64{3, 4, 5}, lacking: 3, writing: wal.Segment{Timeline: 1, Number: 7}, rests: true},
-		"one left out":            {archived: []uint64{3, 5, 6}, lacking: 3, writing: wal.Segment{Timeline: 1, Number: 7}},
-		"two, but not since long": {lacking: 7, archived: []uint64{5, 6}, writing: wal.Segment{Timeline: 1, Number: 7}, after: 2 * interval},
+		"nothing archived":         {lacking: 7, writing: 1},
+		"one alone":                {lacking: 7, archived: []archived{{6, time.Second}}, writing: 1},
+		"two":                      {lacking: 7, archived: []archived{{5, 20 * time.Second}, {6, time.Second}}, writing: 1, rests: true},
+		"two, slowly":              {lacking: 7, archived: []archived{{5, 50 * time.Second}, {6, time.Second}}, writing: 1},
+		"of a backlog that is new": {lacking: 4, archived: []archived{{2, 51 * time.Second}, {3, 50 * time.Second}}, writing: 1, rests: true},
+		"of a backlog":             {lacking: 5, archived: []archived{{3, 62 * time.Second}, {4, 61 * time.Second}}, writing: 1},
+		"on another timeline":      {lacking: 7, archived: []archived{{5, 20 * time.Second}, {6, time.Second}}, writing: 2},
+		"of all since a rest":      {lacking: 3, archived: []archived{{3, 3 * time.Second}, {4, 2 * time.Second}, {5, time.Second}}, writing: 1, rests: true},
+		"one left out":             {lacking: 3, archived: []archived{{3, 3 * time.Second}, {5, 2 * time.Second}, {6, time.Second}}, writing: 1},
+		"written in the future":    {lacking: 7, archived: []archived{{5, time.Second}, {6, -time.Hour}}, writing: 1},
 	} {
 		var recent recentSegments
-		for _, number := range tt.archived {
-			recent.add(wal.Segment{Timeline: 1, Number: number})
+		for _, one := range tt.archived {
+			recent.add(wal.Segment{Timeline: 1, Number: one.number}, time.Now().Add(-one.ago))
 		}
-		if got := recent.aheadOfTail(wal.Segment{Timeline: 1, Number: tt.lacking}, tt.writing, now.Add(tt.after), interval); got != tt.rests {
+		if got := recent.aheadOfTail(wal.Segment{Timeline: 1, Number: tt.lacking}, tt.writing, time.Now(), interval); got != tt.rests {
 			t.Errorf("%s: rests %v", name, got)
 		}
 	}
@@ -124,23 +187,20 @@ func sinceTail(t *testing.T) (*tail, position) {
 	}, position{timeline: 1, from: 7 * testSegment, flushed: 7*testSegment + 100}
 }
 
-// What comes first after a rest may be as old as the last archived segment but one,
-// and is shipped as if it were.
+// What comes first after a rest may be as old as the last byte of the segment that was
+// archived last, and is shipped as if it were.
 func TestTailGoesOnAfterARestAsIfItHadBeenThere(t *testing.T) {
 	t.Parallel()
 	stream, where := sinceTail(t)
-	for _, number := range []uint64{5, 6} {
-		stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: number})
-	}
-	stream.archiver.recent.newest[1] = time.Now().Add(-1500 * time.Millisecond)
+	stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: 6}, time.Now().Add(-1500*time.Millisecond))
 	s := newShipment(stream, where)
 	if err := s.take(message{start: where.from, data: []byte("first")}); err != nil {
 		t.Fatal(err)
 	}
-	if due, _ := s.due(time.Now()); due {
+	if s.due(time.Now()).waited {
 		t.Error("shipped before the interval")
 	}
-	if due, _ := s.due(time.Now().Add(600 * time.Millisecond)); !due {
+	if !s.due(time.Now().Add(600 * time.Millisecond)).waited {
 		t.Error("waits a whole interval more")
 	}
 }
@@ -152,14 +212,7 @@ func TestFirstBytesAreAsOldAsTheLastSessionLeftThem(t *testing.T) {
 	hourAgo, minuteAgo := time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
 	near := func(a, b time.Time) bool { return a.Sub(b).Abs() < 10*time.Second }
 	stream, where := sinceTail(t)
-	archive := func(numbers ...uint64) {
-		stream.archiver.recent = recentSegments{}
-		for _, number := range numbers {
-			stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: number})
-		}
-	}
-	archive(5, 6)
-	stream.archiver.recent.newest[1] = hourAgo
+	stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: 6}, hourAgo)
 	if got := stream.since(where); !near(got, hourAgo) {
 		t.Errorf("without a session before: since %s", got)
 	}
@@ -176,7 +229,7 @@ func TestFirstBytesAreAsOldAsTheLastSessionLeftThem(t *testing.T) {
 	if got := stream.since(where); !near(got, minuteAgo) {
 		t.Errorf("after a session that left bytes of a minute ago: since %s", got)
 	}
-	archive(1, 2)
+	stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: 2}, hourAgo)
 	if got := stream.since(where); !near(got, minuteAgo) {
 		t.Errorf("while a backlog is archived: since %s", got)
 	}

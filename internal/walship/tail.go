@@ -8,18 +8,19 @@ import (
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
-	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 )
 
 const (
-	statusEvery     = 5 * time.Second // well inside wal_sender_timeout's 60 s
-	tailLongPause   = 15 * time.Second
-	tailFirstPause  = 200 * time.Millisecond
-	bufferSegments  = 4 // the stream is not read further while this much waits for a store
-	handshakeLimit  = 20 * time.Second
-	receivePatience = 200 * time.Millisecond // the longest wait for a message before looking around
-	restPoll        = 50 * time.Millisecond
+	statusEvery      = 5 * time.Second // well inside wal_sender_timeout's 60 s
+	tailLongPause    = 15 * time.Second
+	tailFirstPause   = 200 * time.Millisecond
+	bufferSegments   = 4 // the stream is not read further while this much waits for a store
+	pressingSegments = 3 // whole segments are shipped at once while this much waits
+	handshakeLimit   = 20 * time.Second
+	receivePatience  = 200 * time.Millisecond // the longest wait for a message before looking around
+	restPoll         = 50 * time.Millisecond
+	longestRest      = 10 * time.Second
 )
 
 // tail ships flushed WAL as it is written. It holds nothing on disk: the slot
@@ -73,14 +74,18 @@ func (t *tail) run(ctx context.Context) {
 	}
 }
 
-// rest waits while segments go on being archived, for an interval at most: then a
-// new session asks the server how far it has written, and whether that still suffices.
+// rest waits while segments go on being archived, and nothing behind them has waited
+// for an interval. Now and then a new session has the slot follow, and asks the server
+// how far it has written, and whether that still suffices.
 func (t *tail) rest(ctx context.Context) {
 	interval := t.settings.Tail.Interval
-	for until := time.Now().Add(interval); time.Now().Before(until); {
+	for until := time.Now().Add(longestRest); time.Now().Before(until); {
 		since := t.archiver.recent.since()
+		if since.IsZero() || time.Since(since) >= interval {
+			return
+		}
 		t.meter.pending(since)
-		if time.Since(since) >= interval || !pause(ctx, restPoll) {
+		if !pause(ctx, restPoll) {
 			return
 		}
 	}
@@ -129,7 +134,7 @@ func (t *tail) stream(ctx context.Context, link *replication, where position) (p
 			return position{}, err
 		}
 		t.lookAtGap(ctx, where.path)
-		if !done && t.segmentsSuffice(s, where.flushed) {
+		if !done && t.segmentsSuffice(s) {
 			return position{}, errors.Join(errSegmentsSuffice, link.acknowledge(s.received(), s.safe()))
 		}
 	}
@@ -137,10 +142,9 @@ func (t *tail) stream(ctx context.Context, link *replication, where position) (p
 }
 
 // segmentsSuffice says whether to rest: see recentSegments.aheadOfTail.
-func (t *tail) segmentsSuffice(s *shipment, flushed wal.LSN) bool {
+func (t *tail) segmentsSuffice(s *shipment) bool {
 	size := t.settings.SegmentSizeBytes
-	lacking, writing := size.SegmentAt(s.tli, s.safe()), size.SegmentAt(s.tli, max(flushed, s.received()))
-	return t.archiver.recent.aheadOfTail(lacking, writing, time.Now(), t.settings.Tail.Interval)
+	return t.archiver.recent.aheadOfTail(size.SegmentAt(s.tli, s.safe()), s.tli, time.Now(), t.settings.Tail.Interval)
 }
 
 // turn is one round: receive what there is, ship what is due, tell the server.
