@@ -15,6 +15,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/plan"
 	"github.com/terragonlabs/holdfast/internal/recovery"
+	"github.com/terragonlabs/holdfast/internal/walship"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
 	"github.com/terragonlabs/holdfast/internal/walship/wire"
 	"github.com/terragonlabs/holdfast/testsuite/scenario"
@@ -92,12 +93,22 @@ func (b *bed) archiveCommand() string {
 	return b.Program("wal") + " --config " + b.walFile + " push %p"
 }
 
-// protect starts the WAL daemon and has PostgreSQL archive through it.
+// protect starts the WAL daemon and has PostgreSQL archive through it. The daemon finds
+// that its stores lack the WAL of others' turns, and ships what PostgreSQL still has of
+// it: that is done when protect returns.
 func (b *bed) protect(ctx context.Context) (err error) {
 	if b.daemon, err = b.serveWAL(ctx, "daemon-"+b.name, b.walFile, b.wal.Socket); err != nil {
 		return err
 	}
-	return b.archiveBy(ctx, b.archiveCommand())
+	if err := b.archiveBy(ctx, b.archiveCommand()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	return poll(ctx, "the tail to catch up", 50*time.Millisecond, func() (bool, error) {
+		status, err := walStatus(ctx, b.wal.Socket)
+		return err == nil && status.TailRunning && status.TailLagBytes == 0, err
+	})
 }
 
 // release ends what protect began, so that others do not pay for it.
@@ -137,12 +148,21 @@ func (l *lab) serveWAL(ctx context.Context, name, file, socket string) (*stack.P
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return process, poll(ctx, "the WAL daemon, log "+process.Log, 10*time.Millisecond, func() (bool, error) {
-		answer, err := wire.Ask(ctx, socket, wire.Request{Verb: wire.Status}, time.Second)
-		if err == nil {
-			err = answer.Err()
-		}
+		_, err := walStatus(ctx, socket)
 		return err == nil, err
 	})
+}
+
+// walStatus asks a WAL daemon for its numbers.
+func walStatus(ctx context.Context, socket string) (status walship.Status, err error) {
+	answer, err := wire.Ask(ctx, socket, wire.Request{Verb: wire.Status}, time.Second)
+	if err == nil {
+		err = answer.Err()
+	}
+	if err == nil {
+		err = failure.Wrap(failure.Internal, json.Unmarshal([]byte(answer.Status), &status), "read the WAL daemon's status")
+	}
+	return status, err
 }
 
 // backUp makes a full set, as a user would, and forgets the one before.

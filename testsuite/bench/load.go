@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -27,7 +28,7 @@ const (
 // measureLoad lets PostgreSQL work as fast as it can while its WAL is archived.
 // Who falls behind gains speed by it, so what waits at the end of a turn is
 // listed too.
-func measureLoad(ctx context.Context, w *workshop, f *findings) error {
+func measureLoad(ctx context.Context, w *workshop, f *findings) (err error) {
 	l, err := w.ready(ctx)
 	if err != nil {
 		return err
@@ -35,6 +36,15 @@ func measureLoad(ctx context.Context, w *workshop, f *findings) error {
 	if err := l.openLoad(ctx); err != nil {
 		return err
 	}
+	// Vacuuming lasts for a part of a turn, about once a minute, which is about once in
+	// three turns: it met the same contender each time (PostgreSQL docs, "pgbench", Good
+	// Practices).
+	if err := l.stopVacuuming(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, l.sql(context.WithoutCancel(ctx), "ALTER SYSTEM RESET autovacuum", "SELECT pg_reload_conf()"))
+	}()
 	f.raw, err = w.takeTurns(ctx, []contender{
 		{loadOurs, l.cloud.underLoad, []string{rowLoadPeer, rowLoadNone}},
 		{loadPeer, l.peer.underLoad, []string{rowLoadPeer}},
@@ -66,6 +76,19 @@ func (l *lab) openLoad(ctx context.Context) error {
 		return err
 	}
 	return l.sql(ctx, "CHECKPOINT")
+}
+
+// stopVacuuming returns once no table is being vacuumed, and none will be.
+func (l *lab) stopVacuuming(ctx context.Context) error {
+	if err := l.sql(ctx, "ALTER SYSTEM SET autovacuum TO off", "SELECT pg_reload_conf()"); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	return poll(ctx, "vacuuming to end", 100*time.Millisecond, func() (bool, error) {
+		err := l.sql(ctx, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker') THEN RAISE 'a table is vacuumed'; END IF; END $$`)
+		return err == nil, err
+	})
 }
 
 // url of the primary; the password is in a file.
