@@ -15,6 +15,7 @@ import (
 	"github.com/terragonlabs/holdfast/internal/keyring"
 	"github.com/terragonlabs/holdfast/internal/recovery"
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/testsuite/scenario"
 )
 
 // copies are one object in both stores, and how to make it whole again.
@@ -114,11 +115,10 @@ func TestOneStoreLies(t *testing.T) {
 	_, err := b.BackUp(b.ctx)
 	must(t, err)
 	must(t, b.write(5))
-	must(t, b.Starter(b.ctx, nil, "backup", "create", "--database", b.Stack.Database().Name, "--host", b.Primary.Host, "--full",
+	var made scenario.BackedUp
+	must(t, b.Starter(b.ctx, &made, "backup", "create", "--database", b.Stack.Database().Name, "--host", b.Primary.Host, "--full",
 		"--signer", b.Keys.Signer[b.Primary.Host], "--state-dir", filepath.Join(b.StateDir(b.Primary.Host), "archive")))
-	sets, err := b.Sets(b.ctx)
-	must(t, err)
-	set := sets[len(sets)-1]
+	set := made.Set
 	c := b.copies(t)
 	folder := "v1/" + b.Stack.Database().Name + "/sets/"
 	part := c.keys(liar, folder+set.ID+"/", "/parts/")[0]
