@@ -39,12 +39,12 @@ func measureLoad(ctx context.Context, w *workshop, f *findings) (err error) {
 	// Vacuuming lasts for a part of a turn, about once a minute, which is about once in
 	// three turns: it met the same contender each time (PostgreSQL docs, "pgbench", Good
 	// Practices).
-	if err := l.stopVacuuming(ctx); err != nil {
-		return err
-	}
 	defer func() {
 		err = errors.Join(err, l.sql(context.WithoutCancel(ctx), "ALTER SYSTEM RESET autovacuum", "SELECT pg_reload_conf()"))
 	}()
+	if err := l.stopVacuuming(ctx); err != nil {
+		return err
+	}
 	f.raw, err = w.takeTurns(ctx, []contender{
 		{loadOurs, l.cloud.underLoad, []string{rowLoadPeer, rowLoadNone}},
 		{loadPeer, l.peer.underLoad, []string{rowLoadPeer}},
