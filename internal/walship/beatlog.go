@@ -59,6 +59,7 @@ func parseLines(text []byte) []Beat {
 
 // rewrite makes the open file hold exactly the open beats.
 func (l *beatLog) rewrite() error {
+	l.torn = true // until a new file took its place, and is open
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	for _, beat := range l.open {

@@ -17,8 +17,10 @@ const askLimit = 5 * time.Second
 type position struct {
 	timeline wal.Timeline
 	from     wal.LSN
-	flushed  wal.LSN  // the server's own position when it was asked; zero: it was not
-	path     wal.Path // to the server's timeline
+	flushed  wal.LSN   // the server's own position when it was asked; zero: it was not
+	asked    time.Time // when that was
+	since    time.Time // where it was not: nothing that is to come was written before
+	path     wal.Path  // to the server's timeline
 }
 
 func (t *tail) dial(ctx context.Context) (*replication, position, error) {
@@ -45,6 +47,7 @@ func (t *tail) dial(ctx context.Context) (*replication, position, error) {
 // a segment that is the new one, from the segment's start: its copy there begins with
 // the old one's bytes, and the server sends it (StartReplication in walsender.c).
 func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (position, error) {
+	asked := time.Now()
 	id, err := link.identify(ctx)
 	if err != nil {
 		return position{}, err
@@ -65,7 +68,7 @@ func (t *tail) whereFrom(ctx context.Context, link *replication, kept wal.LSN) (
 	if err != nil {
 		return position{}, err
 	}
-	t.reached = position{timeline: t.segmentOn(path, from).Timeline, from: from, flushed: id.flushed, path: path}
+	t.reached = position{timeline: t.segmentOn(path, from).Timeline, from: from, flushed: id.flushed, asked: asked, path: path}
 	return t.reached, nil
 }
 
@@ -168,7 +171,7 @@ func (t *tail) held(ctx context.Context, path wal.Path, from, kept, until wal.LS
 // old at least. Zero where nothing was written that stores lack.
 func (t *tail) since(where position) time.Time {
 	if where.from >= where.flushed {
-		return time.Time{}
+		return where.since
 	}
 	size := t.settings.SegmentSizeBytes
 	lacking := size.SegmentAt(where.timeline, where.from)

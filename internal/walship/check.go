@@ -65,13 +65,17 @@ func unarchived(s settings.Settings) ([]wal.Segment, error) {
 
 const readySuffix = ".ready"
 
-// lastWrite is when a file was written to; zero when nobody can tell.
+// lastWrite is when a file was written to; zero when nobody can tell. What the clock
+// that was set since says of the future counts as now.
 func lastWrite(path string) time.Time {
 	info, err := os.Stat(path)
 	if err != nil {
 		return time.Time{}
 	}
-	return info.ModTime()
+	if at, past := byOurClock(info.ModTime()); past {
+		return at
+	}
+	return time.Now()
 }
 
 // archivable is a file that PostgreSQL wants archived.

@@ -27,11 +27,12 @@ const rememberedSegments = 256
 func (r *recentSegments) add(seg wal.Segment, written time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	if age := now.Sub(written); age >= 0 {
-		written = now.Add(-age) // from here on by a clock that nobody sets
-	} else {
+	written, past := byOurClock(written)
+	if !past {
 		written = time.Time{}
+	}
+	if last := len(r.list) - 1; last >= 0 && r.list[last].Segment == seg { // PostgreSQL did not hear of it
+		return
 	}
 	r.list = append(r.list, archivedSegment{seg, written})
 	if len(r.list) > rememberedSegments {
@@ -39,19 +40,17 @@ func (r *recentSegments) add(seg wal.Segment, written time.Time) {
 	}
 }
 
-// since is when what comes behind the last archived segment was written at the
-// earliest; zero: not known.
-func (r *recentSegments) since() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.list) == 0 {
-		return time.Time{}
-	}
-	return r.list[len(r.list)-1].written
+// byOurClock turns a file's time into one of a clock that nobody sets; false: it lies in
+// the future, and says nothing.
+func byOurClock(at time.Time) (time.Time, bool) {
+	now := time.Now()
+	age := now.Sub(at)
+	return now.Add(-age), age >= 0
 }
 
-// writtenBehind is since where no segment was left out from the first that stores lack
-// on; zero where one was, or the server writes another timeline.
+// writtenBehind is when what comes behind the last archived segment was written at the
+// earliest; zero where that is not known: a segment was left out from the first that
+// stores lack on, or the server writes another timeline.
 func (r *recentSegments) writtenBehind(lacking wal.Segment, timeline wal.Timeline) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,8 +74,8 @@ func (r *recentSegments) behind(lacking wal.Segment, timeline wal.Timeline) time
 }
 
 // aheadOfTail reports whether segments fill up, and are archived, sooner than the tail
-// would ship them: the last took less than its interval, with some room for archiving
-// the next, and nothing behind it has waited that long.
+// would ship them: if the next takes as long to fill up as the last, it is archived
+// before what is in it has waited for an interval.
 func (r *recentSegments) aheadOfTail(lacking wal.Segment, timeline wal.Timeline, now time.Time, interval time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,8 +83,8 @@ func (r *recentSegments) aheadOfTail(lacking wal.Segment, timeline wal.Timeline,
 	if last.IsZero() || len(r.list) < 2 {
 		return false
 	}
-	before := r.list[len(r.list)-2].written
-	return now.Sub(last) < interval && last.Sub(before) < interval*3/4
+	filled := last.Sub(r.list[len(r.list)-2].written)
+	return now.Sub(last)+max(filled, 0) < interval
 }
 
 func (r *recentSegments) has(seg wal.Segment) bool {

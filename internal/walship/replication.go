@@ -203,7 +203,7 @@ func (r *replication) acknowledge(received, safe wal.LSN) error {
 		status = binary.BigEndian.AppendUint64(status, uint64(position))
 	}
 	status = binary.BigEndian.AppendUint64(status, uint64(time.Now().UnixMicro()-postgresEpoch))
-	status = append(status, 0)
+	status = append(status, 1) // and have it answer: that it has no more is known from then
 	r.conn.Frontend().Send(&pgproto3.CopyData{Data: status})
 	return failure.Wrap(failure.Unavailable, r.conn.Frontend().Flush(), "acknowledge WAL")
 }

@@ -22,7 +22,9 @@ type shipment struct {
 	start   wal.LSN   // of buffer: first byte that no store holds
 	buffer  []byte    // received and not safe
 	marks   []mark    // when that was
-	since   time.Time // for the first mark: the bytes may be that old; zero: they are not
+	behind  wal.LSN   // the server had written up to here, at least, when
+	since   time.Time // that was known: bytes before it may be that old; zero: all of them came
+	heard   time.Time // the last that the server said was said then, or what it was asked
 	failed  time.Time // when shipping last did; zero: it did not since it last succeeded
 	shipper once
 
@@ -41,13 +43,19 @@ const (
 	mostMarks = 4096 // then bytes count as old as the last mark
 )
 
-// newShipment begins where the stream does. What it gets first may have been written
-// long before: it counts as old as it can be.
+// newShipment begins where the stream does. What the server has written already may
+// have been written long before: it counts as old as it can be.
 func newShipment(t *tail, where position) *shipment {
-	s := &shipment{tail: t, tli: where.timeline, start: where.from, since: t.since(where)}
+	s := &shipment{tail: t, tli: where.timeline, start: where.from, since: t.since(where), behind: where.flushed, heard: where.asked}
+	if where.flushed == 0 {
+		s.behind = unknownEnd
+	}
 	t.meter.begin(where, s.since)
 	return s
 }
+
+// unknownEnd stands for behind until the server says how far it has written.
+const unknownEnd = wal.MaxLSN
 
 // end waits for a shipping under way, and has the tail remember how far stores hold
 // what there is, and how old what they lack may be.
@@ -55,45 +63,99 @@ func (s *shipment) end() {
 	s.shipper.done.Wait()
 	t := s.tail
 	t.meter.ended()
-	t.reached, t.settled = position{timeline: s.tli, from: s.start}, s.oldest()
+	t.reached, t.settled = position{timeline: s.tli, from: s.start}, s.waiting()
 	if t.settled.IsZero() {
-		t.settled = s.since
+		t.settled = s.heard
 	}
-	if t.settled.IsZero() {
-		t.settled = time.Now()
+}
+
+// heardSince is the earliest that what the server has not sent may have been written.
+func (s *shipment) heardSince() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.since.IsZero() {
+		return s.since
 	}
+	return s.heard
+}
+
+// stall notes that nothing is received from now on. What the server writes meanwhile is
+// as old as that.
+func (s *shipment) stall() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.IsZero() {
+		s.since = time.Now()
+	}
+	s.behind = unknownEnd
 }
 
 // take appends what the server sent. The stream has no holes: anything else than
 // the next byte is a broken connection.
 func (s *shipment) take(m message) error {
 	s.tail.meter.wrote(m.end)
-	if len(m.data) == 0 {
-		return nil
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	end := s.start + wal.LSN(len(s.buffer))
-	if m.start != end {
-		return failure.New(failure.Corrupt, "the server sent WAL from %s, %s was next", m.start, end)
+	now, received := time.Now(), s.start+wal.LSN(len(s.buffer))
+	if len(m.data) > 0 {
+		if m.start != received {
+			return failure.New(failure.Corrupt, "the server sent WAL from %s, %s was next", m.start, received)
+		}
+		s.note(received, now)
+		s.append(m.data)
+		received += wal.LSN(len(m.data))
+		s.tail.meter.update(func(st *Status) { st.TailReceived = received })
+		s.reach(received, m.end, now)
 	}
-	s.note(end, time.Now())
-	s.append(m.data)
-	received := end + wal.LSN(len(m.data))
-	s.tail.meter.update(func(st *Status) { st.TailReceived = received })
+	if m.end != 0 {
+		s.heard = now
+	}
 	return nil
 }
 
-// note remembers when the bytes from a position on came.
+// reach notes how far all was received, of what the server had written by now.
+func (s *shipment) reach(received, end wal.LSN, now time.Time) {
+	if s.behind == unknownEnd {
+		s.behind = end
+	}
+	if received >= s.behind {
+		s.since = time.Time{}
+	}
+	if s.since.IsZero() && received < end {
+		s.since, s.behind = now, end
+	}
+}
+
+// quiet notes that the server sends nothing: whatever it wrote during a stall came.
+func (s *shipment) quiet() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.behind != unknownEnd {
+		return
+	}
+	s.behind, s.since = 0, time.Time{}
+	s.tail.meter.pending(s.waiting())
+}
+
+// note remembers when the bytes from a position on came, or may have been written.
 func (s *shipment) note(from wal.LSN, now time.Time) {
-	if !s.since.IsZero() {
-		now, s.since = s.since, time.Time{}
+	if from < s.behind && !s.since.IsZero() {
+		now = s.since
 	}
 	last := len(s.marks) - 1
 	if last < 0 || (last < mostMarks && now.Sub(s.marks[last].at) >= markEvery) {
 		s.marks = append(s.marks, mark{from, now})
 		s.tail.meter.pending(s.oldest())
 	}
+}
+
+// waiting is when the first byte that no store holds was received, or may have been
+// written where it was not received yet; zero without one.
+func (s *shipment) waiting() time.Time {
+	if len(s.marks) == 0 {
+		return s.since
+	}
+	return s.marks[0].at
 }
 
 // oldest is when the first byte that no store holds was received; zero without one.
@@ -144,7 +206,6 @@ func (s *shipment) advance(ctx context.Context, now time.Time) {
 		err := s.ship(ctx, func(p piece) bool {
 			return d.waited && now.Sub(p.since) >= s.tail.settings.Tail.Interval || d.pressed && p.whole
 		})
-		s.tried(err)
 		if err != nil {
 			// The bytes stay and are tried again; the alarm says so until they are safe.
 			s.tail.report.raise(EventStoresDown, "", "", "the tail cannot ship: "+err.Error())
@@ -174,6 +235,7 @@ func (s *shipment) due(now time.Time) due {
 	}
 }
 
+// tried notes whether a store took what was shipped to it.
 func (s *shipment) tried(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,10 +250,15 @@ func (s *shipment) tried(err error) {
 // that no store takes.
 func (s *shipment) ship(ctx context.Context, wanted func(piece) bool) error {
 	for _, piece := range s.cut() {
-		if !wanted(piece) && !s.tail.archiver.recent.has(piece.segment) {
+		archived := s.tail.archiver.recent.has(piece.segment)
+		if !archived && !wanted(piece) {
 			return nil
 		}
-		if err := s.tail.archiver.pushPiece(ctx, piece.segment, piece.from, piece.bytes); err != nil {
+		err := s.tail.archiver.pushPiece(ctx, piece.segment, piece.from, piece.bytes)
+		if !archived || err != nil {
+			s.tried(err)
+		}
+		if err != nil {
 			return err
 		}
 		s.settle(len(piece.bytes))
@@ -250,7 +317,7 @@ func (s *shipment) settle(length int) {
 		s.marks = nil
 	}
 	s.statusDue.Store(true)
-	s.tail.meter.pending(s.oldest())
+	s.tail.meter.pending(s.waiting())
 	safe := s.start
 	s.tail.meter.update(func(st *Status) { st.TailShipped = safe })
 }

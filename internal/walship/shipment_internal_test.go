@@ -2,6 +2,8 @@ package walship
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,7 +162,7 @@ func TestTailRestsWhileSegmentsSuffice(t *testing.T) {
 		"nothing archived":         {lacking: 7, writing: 1},
 		"one alone":                {lacking: 7, archived: []archived{{6, time.Second}}, writing: 1},
 		"two":                      {lacking: 7, archived: []archived{{5, 20 * time.Second}, {6, time.Second}}, writing: 1, rests: true},
-		"two, slowly":              {lacking: 7, archived: []archived{{5, 50 * time.Second}, {6, time.Second}}, writing: 1},
+		"two, slowly":              {lacking: 7, archived: []archived{{5, 65 * time.Second}, {6, time.Second}}, writing: 1},
 		"of a backlog that is new": {lacking: 4, archived: []archived{{2, 51 * time.Second}, {3, 50 * time.Second}}, writing: 1, rests: true},
 		"of a backlog":             {lacking: 5, archived: []archived{{3, 62 * time.Second}, {4, 61 * time.Second}}, writing: 1},
 		"on another timeline":      {lacking: 7, archived: []archived{{5, 20 * time.Second}, {6, time.Second}}, writing: 2},
@@ -216,7 +218,7 @@ func TestFirstBytesAreAsOldAsTheLastSessionLeftThem(t *testing.T) {
 	if got := stream.since(where); !near(got, hourAgo) {
 		t.Errorf("without a session before: since %s", got)
 	}
-	newShipment(stream, position{timeline: 1, from: where.from, flushed: where.from}).end()
+	newShipment(stream, position{timeline: 1, from: where.from, flushed: where.from, asked: time.Now()}).end()
 	if got := stream.since(where); !near(got, time.Now()) {
 		t.Errorf("after a session that had all safe: since %s", got)
 	}
@@ -260,5 +262,142 @@ func TestLagIsUnknownWhileTheServerIsNotAsked(t *testing.T) {
 	s.end()
 	if lag() != -1 {
 		t.Errorf("after a session: %d bytes", lag())
+	}
+}
+
+// What a session may lack was written after the server was last heard, however long a
+// shipping went on after that.
+func TestASlowStoreMakesNothingYounger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stream, where := sinceTail(t)
+		s := newShipment(stream, position{timeline: 1, from: where.from, flushed: where.from, asked: time.Now()})
+		if err := s.take(message{start: where.from, end: where.from + 5, data: []byte("bytes")}); err != nil {
+			t.Fatal(err)
+		}
+		heard := time.Now()
+		s.shipper.try(func() {
+			pause(t.Context(), time.Minute)
+			s.settle(5)
+		})
+		s.end()
+		if !stream.settled.Equal(heard) {
+			t.Errorf("settled %s after the server was heard", stream.settled.Sub(heard))
+		}
+	})
+}
+
+// Bytes that the server had written before they could be received are as old as that.
+func TestABacklogIsAsOldAsItMayBe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stream, where := sinceTail(t)
+		hourAgo := time.Now().Add(-time.Hour)
+		stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: 6}, hourAgo)
+		s := newShipment(stream, where)
+		end := where.from
+		give := func(behind int) time.Time {
+			t.Helper()
+			if err := s.take(message{start: end, end: end + 50 + wal.LSN(behind), data: make([]byte, 50)}); err != nil {
+				t.Fatal(err)
+			}
+			end += 50
+			return s.cameAt(end - 1)
+		}
+		if at := give(50); !at.Equal(hourAgo) {
+			t.Errorf("the first bytes came at %s", at)
+		}
+		pause(t.Context(), time.Second)
+		if at := give(0); !at.Equal(hourAgo) {
+			t.Errorf("the rest of what was written before the session came at %s", at)
+		}
+		pause(t.Context(), time.Second)
+		if at := give(50); !at.Equal(time.Now()) {
+			t.Errorf("what was written since came %s ago", time.Since(at))
+		}
+		began := time.Now()
+		s.stall()
+		pause(t.Context(), time.Minute)
+		s.stall()
+		if at := give(50); !at.Equal(began) {
+			t.Errorf("what was written during a stall came %s after it began", at.Sub(began))
+		}
+		s.settle(int(end - where.from))
+		if at := s.waiting(); !at.Equal(began) {
+			t.Errorf("what is still to come of a stall counts since %s", at)
+		}
+		give(0)
+		if s.settle(50); !s.waiting().IsZero() {
+			t.Errorf("nothing is left, and counts since %s", s.waiting())
+		}
+		s.stall()
+		if s.quiet(); !s.waiting().IsZero() {
+			t.Errorf("the server is quiet after a stall, and something counts since %s", s.waiting())
+		}
+	})
+}
+
+func TestRestKeepsTellingHowOldBytesMayBe(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		archived map[uint64]time.Duration // segment, and how long ago it was written to last
+		rests    time.Duration
+	}{
+		"nothing behind it for an interval": {archived: map[uint64]time.Duration{6: 1500 * time.Millisecond}, rests: 500 * time.Millisecond},
+		"waited when it began":              {archived: map[uint64]time.Duration{6: time.Minute}},
+		"a hole":                            {archived: map[uint64]time.Duration{8: time.Second}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			stream, where := sinceTail(t)
+			stream.reached, stream.settled = where, time.Now().Add(-time.Hour)
+			for number, ago := range tt.archived {
+				stream.archiver.recent.add(wal.Segment{Timeline: 1, Number: number}, time.Now().Add(-ago))
+			}
+			began := time.Now()
+			stream.rest(t.Context())
+			if got := time.Since(began); got < tt.rests || got > tt.rests+restPoll {
+				t.Errorf("%s: rested %s, want %s", name, got, tt.rests)
+			}
+			if lag := stream.meter.snapshot(time.Now()).TailLag; lag < 2*time.Second {
+				t.Errorf("%s: the status says that bytes wait since %s", name, lag)
+			}
+		})
+	}
+}
+
+// A clock that was set back says of a file that it is from the future.
+func TestAFileFromTheFutureIsOfNow(t *testing.T) {
+	t.Parallel()
+	stream, where := sinceTail(t)
+	path := filepath.Join(stream.settings.DataDir, "pg_wal", stream.settings.SegmentSizeBytes.Name(wal.Segment{Timeline: 1, Number: 7}))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{time.Now().Add(time.Hour), time.Now().Add(-time.Hour)} {
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		want := at
+		if now := time.Now(); at.After(now) {
+			want = now
+		}
+		if got := stream.since(where); got.Sub(want).Abs() > 10*time.Second {
+			t.Errorf("a file of %s: bytes wait since %s", at, got)
+		}
+	}
+}
+
+// PostgreSQL pushes again what it was not told is archived.
+func TestASegmentPushedTwiceIsOne(t *testing.T) {
+	t.Parallel()
+	var recent recentSegments
+	for range 2 {
+		recent.add(wal.Segment{Timeline: 1, Number: 6}, time.Now())
+	}
+	if recent.aheadOfTail(wal.Segment{Timeline: 1, Number: 7}, 1, time.Now(), time.Minute) {
+		t.Error("one segment counts as two that filled up at once")
 	}
 }

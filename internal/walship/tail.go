@@ -78,14 +78,17 @@ func (t *tail) run(ctx context.Context) {
 // for an interval. Now and then a new session has the slot follow, and asks the server
 // how far it has written, and whether that still suffices.
 func (t *tail) rest(ctx context.Context) {
-	interval := t.settings.Tail.Interval
-	for until := time.Now().Add(longestRest); time.Now().Before(until); {
-		since := t.archiver.recent.since()
-		if since.IsZero() || time.Since(since) >= interval {
+	interval, size := t.settings.Tail.Interval, t.settings.SegmentSizeBytes
+	t.meter.pending(t.settled)
+	lacking := size.SegmentAt(t.reached.timeline, t.reached.from)
+	for until := time.Now().Add(max(longestRest, interval)); time.Now().Before(until); {
+		since := t.archiver.recent.writtenBehind(lacking, t.reached.timeline)
+		if since.IsZero() {
 			return
 		}
+		since = later(since, t.settled)
 		t.meter.pending(since)
-		if !pause(ctx, restPoll) {
+		if time.Since(since) >= interval || !pause(ctx, restPoll) {
 			return
 		}
 	}
@@ -151,7 +154,10 @@ func (t *tail) segmentsSuffice(s *shipment) bool {
 func (t *tail) turn(ctx context.Context, link *replication, s *shipment) (finished bool, err error) {
 	if !s.full() {
 		got, err := link.receive(ctx, time.Now().Add(min(receivePatience, t.settings.Tail.Interval)))
-		if err != nil && !errors.Is(err, errQuiet) {
+		switch {
+		case errors.Is(err, errQuiet):
+			s.quiet()
+		case err != nil:
 			return false, err
 		}
 		if err := s.take(got); err != nil {
@@ -163,7 +169,7 @@ func (t *tail) turn(ctx context.Context, link *replication, s *shipment) (finish
 		if got.reply {
 			s.statusDue.Store(true)
 		}
-	} else if !pause(ctx, receivePatience) {
+	} else if s.stall(); !pause(ctx, receivePatience) {
 		return false, failure.Wrap(failure.Unavailable, ctx.Err(), "stream WAL")
 	}
 	s.advance(ctx, time.Now())
@@ -186,7 +192,7 @@ func (t *tail) handOver(ctx context.Context, link *replication, s *shipment) (po
 		return position{}, err
 	}
 	size := t.settings.SegmentSizeBytes
-	return position{timeline: next, from: size.Start(size.SegmentAt(next, s.received()))}, nil
+	return position{timeline: next, from: size.Start(size.SegmentAt(next, s.received())), since: s.heardSince()}, nil
 }
 
 // once runs f in the background at most one at a time.
