@@ -1,26 +1,13 @@
 package walship
 
 import (
-	"context"
-	"io"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/memory"
 )
-
-// counted is a store that counts what is read from it.
-type counted struct {
-	store.Store
-	gets atomic.Int64
-}
-
-func (c *counted) Get(ctx context.Context, key string, opts store.GetOptions) (io.ReadCloser, store.Object, error) {
-	c.gets.Add(1)
-	return c.Store.Get(ctx, key, opts)
-}
 
 // everySecond stores one object of each five beats, from first on, whose sequence 1 would
 // be of start.
@@ -51,12 +38,12 @@ func TestWantedHeartbeatsAreFoundAtEverySequence(t *testing.T) {
 			t.Parallel()
 			s := newBeatShelf(t)
 			s.everySecond(start, first, 200)
-			from := &counted{Store: s}
+			from := &memory.Counted{Store: s}
 			beats, odd, err := ReadHeartbeats(t.Context(), []store.Store{from}, "orders", start.Add(990*time.Second))
 			if err != nil || len(odd) > 0 || len(beats) != 10 || beats[0].Seq != first+990 {
 				t.Errorf("%d heartbeats, %v, %v", len(beats), odd, err)
 			}
-			if gets := from.gets.Load(); gets > 80 {
+			if gets := from.Gets.Load(); gets > 80 {
 				t.Errorf("%d objects were read for 2", gets)
 			}
 		})
@@ -94,12 +81,12 @@ func TestHeartbeatsReadAreBounded(t *testing.T) {
 			}
 			s.everySecond(start, 1, 100)
 			c.forge(s)
-			from := &counted{Store: s}
+			from := &memory.Counted{Store: s}
 			beats, odd, err := readHeartbeats(t.Context(), []store.Store{from}, "orders", time.Time{}, c.limits)
 			if err != nil || len(beats) != c.beats || beats[0].Seq != c.first || beats[len(beats)-1].Seq != 500 {
 				t.Fatalf("%d heartbeats, %v", len(beats), err)
 			}
-			if gets := from.gets.Load(); gets != int64(c.beats/5) {
+			if gets := from.Gets.Load(); gets != int64(c.beats/5) {
 				t.Errorf("%d objects were read", gets)
 			}
 			unread := ""

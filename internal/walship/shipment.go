@@ -126,11 +126,12 @@ func (s *shipment) reach(received, end wal.LSN, now time.Time) {
 	}
 }
 
-// quiet notes that the server sends nothing: whatever it wrote during a stall came.
+// quiet notes that the server sends nothing. Where it said something since a stall,
+// whatever it wrote during that came; a connection that is dead is as quiet.
 func (s *shipment) quiet() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind != unknownEnd {
+	if s.behind != unknownEnd || !s.heard.After(s.since) {
 		return
 	}
 	s.behind, s.since = 0, time.Time{}
@@ -145,7 +146,7 @@ func (s *shipment) note(from wal.LSN, now time.Time) {
 	last := len(s.marks) - 1
 	if last < 0 || (last < mostMarks && now.Sub(s.marks[last].at) >= markEvery) {
 		s.marks = append(s.marks, mark{from, now})
-		s.tail.meter.pending(s.oldest())
+		s.tail.meter.pending(s.waiting())
 	}
 }
 
@@ -154,14 +155,6 @@ func (s *shipment) note(from wal.LSN, now time.Time) {
 func (s *shipment) waiting() time.Time {
 	if len(s.marks) == 0 {
 		return s.since
-	}
-	return s.marks[0].at
-}
-
-// oldest is when the first byte that no store holds was received; zero without one.
-func (s *shipment) oldest() time.Time {
-	if len(s.marks) == 0 {
-		return time.Time{}
 	}
 	return s.marks[0].at
 }
@@ -229,7 +222,7 @@ func (s *shipment) due(now time.Time) due {
 	size, interval := s.tail.settings.SegmentSizeBytes, s.tail.settings.Tail.Interval
 	rested := now.Sub(s.failed)
 	return due{
-		waited:   now.Sub(s.oldest()) >= interval && rested >= interval,
+		waited:   now.Sub(s.waiting()) >= interval && rested >= interval,
 		pressed:  len(s.buffer) >= pressingSegments*int(size) && rested >= receivePatience,
 		archived: s.tail.archiver.recent.has(size.SegmentAt(s.tli, s.start)),
 	}
@@ -295,7 +288,7 @@ func (s *shipment) cut() []piece {
 
 // cameAt is when a byte of the buffer was received, or a little earlier.
 func (s *shipment) cameAt(at wal.LSN) time.Time {
-	came := s.oldest()
+	came := s.waiting()
 	for _, mark := range s.marks {
 		if mark.from > at {
 			break

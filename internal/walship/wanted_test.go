@@ -2,16 +2,13 @@ package walship_test
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/terragonlabs/holdfast/internal/failure"
 	"github.com/terragonlabs/holdfast/internal/pg/pgtest"
-	"github.com/terragonlabs/holdfast/internal/store"
+	"github.com/terragonlabs/holdfast/internal/store/storetest/memory"
 	"github.com/terragonlabs/holdfast/internal/wal"
 	"github.com/terragonlabs/holdfast/internal/walship"
 	"github.com/terragonlabs/holdfast/internal/walship/settings"
@@ -110,23 +107,12 @@ func TestL12WantedBehindTheEndIsAGap(t *testing.T) {
 	wantClass(t, box.fetch(t, "000000010000000000000004"), failure.WALGap)
 }
 
-// asked counts how often a store is asked for an object.
-type asked struct {
-	store.Store
-	times atomic.Int64
-}
-
-func (a *asked) Get(ctx context.Context, key string, opts store.GetOptions) (io.ReadCloser, store.Object, error) {
-	a.times.Add(1)
-	return a.Store.Get(ctx, key, opts)
-}
-
 // TestSilentStoreIsNotAskedForEveryKey: it did not answer when the objects were
 // located, and each question to it would be waited for.
 func TestSilentStoreIsNotAskedForEveryKey(t *testing.T) {
 	t.Parallel()
 	box := given(t)
-	silent := &asked{Store: box.opts.Stores[0]}
+	silent := &memory.Counted{Store: box.opts.Stores[0]}
 	box.switches[0].cut.Store(true)
 	cluster := box.cluster()
 	cluster.Stores[0] = silent
@@ -135,7 +121,7 @@ func TestSilentStoreIsNotAskedForEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	items, err := walship.KeyRequests(t.Context(), cluster, located)
-	if err != nil || len(items) != 1 || silent.times.Load() != 0 {
-		t.Errorf("%d keys of %d objects, the silent store was asked %d times: %v", len(items), len(located), silent.times.Load(), err)
+	if err != nil || len(items) != 1 || silent.Gets.Load() != 0 {
+		t.Errorf("%d keys of %d objects, the silent store was asked %d times: %v", len(items), len(located), silent.Gets.Load(), err)
 	}
 }
